@@ -1,0 +1,31 @@
+// Every maximum of the wire and the chain, in one place. The genesis may set lower values, never higher ones.
+// Each is tested at the limit and one past it. Local policy (queue sizes, rates) is configuration: see ops/config.ts.
+
+/** Heartbeats in a block. */
+export const MAX_BLOCK_HEARTBEATS = 32_768
+/** Transactions in a block. */
+export const MAX_BLOCK_TRANSACTIONS = 8_192
+/** Serialized block body, bytes. */
+export const MAX_BODY_BYTES = 8 * 1024 * 1024
+/** One serialized transaction: kind, signed fields, signature. */
+export const MAX_TRANSACTION_BYTES = 1_024
+/** Memo of a transfer, bytes of UTF-8. */
+export const MAX_MEMO_BYTES = 128
+export const MAX_VALIDATORS = 128
+export const MAX_REGISTRARS = 64
+/** Accounts that a genesis may fund or enrol. */
+export const MAX_GENESIS_ACCOUNTS = 4_096
+/** The account tree has 2^32 leaves. */
+export const ACCOUNT_TREE_DEPTH = 32
+/** Rounds of one height. A network that needs more has other troubles; a higher number is a hostile message. */
+export const MAX_ROUND = 1_000_000
+/** Sum of all voting power: stays below 2^50, so that 3 × power is an exact integer. */
+export const MAX_TOTAL_POWER = 2 ** 50
+/** Levels that a device reports: 0…7. */
+export const MAX_LEVEL = 7
+/** Network name, bytes of UTF-8. */
+export const MAX_NETWORK_NAME_BYTES = 32
+/** RR intervals in the vitals of one heartbeat. */
+export const MAX_RR_INTERVALS = 64
+/** Motion samples in the vitals of one heartbeat. */
+export const MAX_MOTION_SAMPLES = 64
