@@ -2,8 +2,9 @@
 //
 // ECDSA (P-256, secp256k1): SHA-256 over the message; signature r‖s of 64 bytes, big-endian; 0 < r < n, 0 < s ≤ n/2
 //   (low S: the other half would give every message a second signature); the key is a point on the curve.
-// Ed25519: the key is canonical and not of small order, S < L, and encode(S·B − k·A) equals R byte for byte,
-//   which is what OpenSSL computes. There is no cofactor and no second opinion.
+// Ed25519: the key is canonical, neither the key nor R is of small order, S < L, and encode(S·B − k·A) equals R byte for
+//   byte, which is what OpenSSL computes. There is no cofactor and no second opinion. Small orders are refused here,
+//   because node:crypto does so since 2026 (nodejs/node#64026) and did not before: nodes of two releases must agree.
 //
 // Messages are verified, never bare digests: from a public key alone anybody can compute a digest with a valid signature.
 
@@ -39,7 +40,7 @@ const ED25519_SMALL_ORDER_Y = [
   '0000000000000000000000000000000000000000000000000000000000000001',
   '7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec',
   '05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826',
-  '7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7',
+  '7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7',
 ].map(bytesOf)
 
 /** Key objects are kept because importing a key costs half as much as a verification (docs/benchmarks.md). */
@@ -86,7 +87,7 @@ export function verifySignature(message: Uint8Array, signature: Uint8Array, tagg
 function signatureInRange(signature: Uint8Array, curve: Curve): boolean {
   const first = signature.subarray(0, 32)
   const s = signature.subarray(32)
-  if (curve === 'ed25519') return compareBigEndian(reversed(s), ED25519_ORDER_MINUS_ONE) <= 0
+  if (curve === 'ed25519') return compareBigEndian(reversed(s), ED25519_ORDER_MINUS_ONE) <= 0 && !ed25519SmallOrder(first)
   return !isZero(first) && compareBigEndian(first, ORDER_MINUS_ONE[curve]) <= 0 && !isZero(s) && compareBigEndian(s, HALF_ORDER[curve]) <= 0
 }
 
@@ -112,10 +113,20 @@ function importKey(tagged: Uint8Array, curve: Curve): KeyObject | null {
 }
 
 function ed25519KeyAllowed(raw: Uint8Array): boolean {
-  const y = reversed(raw)
+  return compareBigEndian(ed25519Y(raw), ED25519_FIELD_MINUS_ONE) <= 0 && !ed25519SmallOrder(raw)
+}
+
+/** True for the canonical encodings of the eight points of small order (and for those of x = 0 with the wrong sign). */
+export function ed25519SmallOrder(encoded: Uint8Array): boolean {
+  const y = ed25519Y(encoded)
+  return ED25519_SMALL_ORDER_Y.some((bad) => compareBigEndian(y, bad) === 0)
+}
+
+/** y of an encoded point, big-endian, without the sign of x. */
+function ed25519Y(encoded: Uint8Array): Uint8Array {
+  const y = reversed(encoded)
   y[0]! &= 0x7f
-  if (compareBigEndian(y, ED25519_FIELD_MINUS_ONE) > 0) return false
-  return !ED25519_SMALL_ORDER_Y.some((bad) => compareBigEndian(y, bad) === 0)
+  return y
 }
 
 function compareBigEndian(a: Uint8Array, b: Uint8Array): number {

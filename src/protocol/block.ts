@@ -14,8 +14,8 @@ import { certificateFromSsz, CertificateSsz, certificateToSsz } from './certific
 import type { Header } from './header.ts'
 import { HeaderSsz, headerFromSsz, headerToSsz } from './header.ts'
 import type { Heartbeat } from './heartbeat.ts'
-import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, heartbeatFields, heartbeatMessage, heartbeatSignature } from './heartbeat.ts'
-import { MAX_BLOCK_HEARTBEATS, MAX_BLOCK_TRANSACTIONS, MAX_BODY_BYTES, MAX_TRANSACTION_BYTES } from './limits.ts'
+import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, rowOfRecord } from './heartbeat.ts'
+import { MAX_BLOCK_BYTES, MAX_BLOCK_HEARTBEATS, MAX_BLOCK_TRANSACTIONS, MAX_TRANSACTION_BYTES } from './limits.ts'
 import { ByteListType, ByteVectorType, ContainerType, ListCompositeType } from './ssz.ts'
 import type { Transaction } from './transaction.ts'
 import { decodeTransaction, encodeTransaction } from './transaction.ts'
@@ -41,7 +41,7 @@ const BlockSsz = new ContainerType({
   transactions: TransactionsSsz,
 })
 
-const NAMES_DEPTH = Math.log2(MAX_BLOCK_HEARTBEATS)
+const NAMES_DEPTH = 31 - Math.clz32(MAX_BLOCK_HEARTBEATS)
 
 /** Root of the SSZ list of heartbeat names: List[Bytes32, 32768]. */
 export function namesRoot(heartbeats: readonly Heartbeat[]): Uint8Array {
@@ -69,7 +69,7 @@ export function encodeBlock({ header, body }: Block): Uint8Array {
  * @param nameOf SHA-256 of signed bytes ‖ signature, as the caller's platform computes it fastest
  */
 export function decodeBlock(bytes: Uint8Array, genesisHash: Uint8Array, nameOf: (bytes: Uint8Array) => Bin): Result<Block, 'malformed'> {
-  if (bytes.length > MAX_BODY_BYTES + MAX_HEADER_BYTES) return err('malformed')
+  if (bytes.length > MAX_BLOCK_BYTES) return err('malformed')
   let value: ReturnType<typeof BlockSsz.deserialize>
   try {
     value = BlockSsz.deserialize(bytes)
@@ -94,13 +94,7 @@ export function decodeBlock(bytes: Uint8Array, genesisHash: Uint8Array, nameOf: 
   return ok({ header: headerFromSsz(value.header), body: { parentCertificate: certificate.value, heartbeats, transactions } })
 }
 
-const MAX_HEADER_BYTES = 4_096
-
 /** The name under which blocks list a heartbeat. */
 export function heartbeatName(record: Uint8Array, genesisHash: Uint8Array, nameOf: (bytes: Uint8Array) => Bin): Bin {
-  const message = heartbeatMessage(genesisHash, heartbeatFields(record))
-  const named = new Uint8Array(message.length + 64)
-  named.set(message, 0)
-  named.set(heartbeatSignature(record), message.length)
-  return nameOf(named)
+  return nameOf(rowOfRecord(record, genesisHash))
 }

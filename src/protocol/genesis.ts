@@ -110,9 +110,9 @@ export function genesisFromJson(text: string): Result<Genesis, string[]> {
   const validators = listOf(members['validators'], 'validators', problems, (entry, where) => validatorFromJson(entry, where, problems))
   const keys = (name: string): KeyBin[] => listOf(members[name], name, problems, (entry, where) => keyFromJson(entry, where, problems))
   const genesis: Genesis = {
-    version: Number(members['version']),
-    network: String(members['network']),
-    timeMs: Number(members['timeMs']),
+    version: numberFromJson(members['version'], 'version', problems),
+    network: textFromJson(members['network'], 'network', problems),
+    timeMs: numberFromJson(members['timeMs'], 'timeMs', problems),
     params,
     validators,
     registrars: keys('registrars'),
@@ -140,7 +140,7 @@ function paramsFromJson(value: unknown, problems: string[]): Params {
   for (const [name, example] of Object.entries(DEFAULT_PARAMS)) {
     const member = members[name]
     if (typeof example === 'bigint') {
-      if (typeof member === 'string' && /^[0-9]{1,19}$/.test(member)) params[name] = BigInt(member)
+      if (typeof member === 'string' && /^(0|[1-9][0-9]{0,18})$/.test(member)) params[name] = BigInt(member)
       else problems.push(`params.${name} must be a string of decimal digits`)
     } else if (typeof member === typeof example) params[name] = member
     else problems.push(`params.${name} must be a ${typeof example}`)
@@ -165,11 +165,23 @@ function validatorFromJson(value: unknown, where: string, problems: string[]): G
     problems.push(`${where}.${name} must be 64 hex digits`)
     return ''
   })
-  return { key: keys[0]!, nodeKey: keys[1]!, power: Number(members['power']) }
+  return { key: keys[0]!, nodeKey: keys[1]!, power: numberFromJson(members['power'], `${where}.power`, problems) }
 }
 
 function keyFromJson(value: unknown, where: string, problems: string[]): KeyBin | null {
   const key = typeof value === 'string' ? keyBinFromText(value) : null
   if (key === null) problems.push(`${where} must be a tagged key (z…)`)
   return key
+}
+
+function numberFromJson(value: unknown, where: string, problems: string[]): number {
+  if (typeof value === 'number') return value
+  problems.push(`${where} must be a number`)
+  return 0
+}
+
+function textFromJson(value: unknown, where: string, problems: string[]): string {
+  if (typeof value === 'string') return value
+  problems.push(`${where} must be a text`)
+  return ''
 }

@@ -20,10 +20,10 @@
 // and proposals list, so that a device that signs twice cannot make two bodies look alike.
 
 import type { Bin } from '../base/bytes.ts'
-import { concat, equalBytes, readUint64, toBin, writeUint64 } from '../base/bytes.ts'
+import { equalBytes, readUint64, toBin, writeUint64 } from '../base/bytes.ts'
 import type { Result } from '../base/result.ts'
 import { err, ok } from '../base/result.ts'
-import { domainTag, DOMAIN_SIZE, HASH_SIZE, SIGNING_PREFIX_SIZE, signingBytes } from '../crypto/hash.ts'
+import { domainTag, DOMAIN_SIZE, SIGNING_PREFIX_SIZE, signingBytes } from '../crypto/hash.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import { keyCurve, TAGGED_KEY_SIZE } from '../crypto/keys.ts'
 import { MAX_LEVEL } from './limits.ts'
@@ -31,6 +31,8 @@ import { MAX_LEVEL } from './limits.ts'
 export const HEARTBEAT_FIELDS_SIZE = 117
 export const HEARTBEAT_MESSAGE_SIZE = SIGNING_PREFIX_SIZE + HEARTBEAT_FIELDS_SIZE
 export const HEARTBEAT_RECORD_SIZE = HEARTBEAT_FIELDS_SIZE + 64
+/** Signed bytes ‖ signature, as a device sends them; the record is what lies behind the prefix. */
+export const HEARTBEAT_ROW_SIZE = HEARTBEAT_MESSAGE_SIZE + 64
 
 const AT = { timestamp: 35, sequence: 43, witness: 51, rateLevel: 83, motionLevel: 84, evidence: 85, signature: 117 } as const
 
@@ -44,7 +46,7 @@ export interface HeartbeatFields {
   readonly sequence: number
   /** Ed25519 key of the node that saw the vitals, 32 bytes. */
   readonly witness: Uint8Array
-  /** 0…7, see ledger/weight.ts. */
+  /** 0…7, see levels.ts. */
   readonly rateLevel: number
   readonly motionLevel: number
   /** Commitment to the vitals, see vitals.ts; 32 bytes. */
@@ -82,14 +84,19 @@ export function heartbeatMessage(genesisHash: Uint8Array, fields: Uint8Array): U
 }
 
 /**
- * Splits a message that a device sent (the signed bytes) and its signature into a record.
+ * The record of a row that a device sent (a view of it).
  * Errors: `malformed` (size or domain), `wrong_network` (another genesis).
  */
-export function recordFromMessage(message: Uint8Array, signature: Uint8Array, genesisHash: Uint8Array): Result<Uint8Array, 'malformed' | 'wrong_network'> {
-  if (message.length !== HEARTBEAT_MESSAGE_SIZE || signature.length !== 64) return err('malformed')
-  if (!equalBytes(message.subarray(0, DOMAIN_SIZE), domainTag('pulse/heartbeat/1'))) return err('malformed')
-  if (!equalBytes(message.subarray(DOMAIN_SIZE, DOMAIN_SIZE + HASH_SIZE), genesisHash)) return err('wrong_network')
-  return ok(concat(message.subarray(SIGNING_PREFIX_SIZE), signature))
+export function recordOfRow(row: Uint8Array, genesisHash: Uint8Array): Result<Uint8Array, 'malformed' | 'wrong_network'> {
+  if (row.length !== HEARTBEAT_ROW_SIZE) return err('malformed')
+  if (!equalBytes(row.subarray(0, DOMAIN_SIZE), domainTag('pulse/heartbeat/1'))) return err('malformed')
+  if (!equalBytes(row.subarray(DOMAIN_SIZE, SIGNING_PREFIX_SIZE), genesisHash)) return err('wrong_network')
+  return ok(row.subarray(SIGNING_PREFIX_SIZE))
+}
+
+/** The row of a record: what is verified and hashed. */
+export function rowOfRecord(record: Uint8Array, genesisHash: Uint8Array): Uint8Array {
+  return signingBytes('pulse/heartbeat/1', genesisHash, record)
 }
 
 /** Decodes a record; null unless it is canonical. The signature is not checked. @param name hash of signed bytes ‖ signature */

@@ -7,6 +7,8 @@ export const MAX_BLOCK_HEARTBEATS = 32_768
 export const MAX_BLOCK_TRANSACTIONS = 8_192
 /** Serialized block body, bytes. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024
+/** Serialized block: header, offsets and body, bytes. */
+export const MAX_BLOCK_BYTES = MAX_BODY_BYTES + 4_096
 /** One serialized transaction: kind, signed fields, signature. */
 export const MAX_TRANSACTION_BYTES = 1_024
 /** Memo of a transfer, bytes of UTF-8. */

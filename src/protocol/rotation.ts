@@ -40,6 +40,13 @@ function clip(priorities: Priorities, total: number): number[] {
     const ratio = Math.ceil(spread / (2 * total))
     next = next.map((priority) => Math.trunc(priority / ratio))
   }
-  const mean = Math.floor(next.reduce((sum, priority) => sum + priority, 0) / next.length)
+  const mean = Number(floorMean(next))
   return next.map((priority) => priority - mean)
+}
+
+/** In bigint: 128 priorities of up to 2^51 would leave the safe integers on the way to a small sum. */
+function floorMean(values: readonly number[]): bigint {
+  const count = BigInt(values.length)
+  const sum = values.reduce((partial, value) => partial + BigInt(value), 0n)
+  return (sum - (((sum % count) + count) % count)) / count
 }

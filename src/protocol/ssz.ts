@@ -13,8 +13,18 @@ export { ByteListType, ByteVectorType }
 
 export const uint8 = new UintNumberType(1)
 export const uint32 = new UintNumberType(4)
+
+/** The library reads any 8 bytes into a double: above 2^53 − 1 it rounds, and what is a power of two even survives encoding again. */
+class SafeUint64Type extends UintNumberType {
+  override value_deserializeFromBytes(...args: Parameters<UintNumberType['value_deserializeFromBytes']>): number {
+    const value = super.value_deserializeFromBytes(...args)
+    if (!Number.isSafeInteger(value)) throw new RangeError('an integer above 2^53 - 1')
+    return value
+  }
+}
+
 /** Times, heights, rounds, sequences, powers: safe integers (below 2^53). */
-export const uint64 = new UintNumberType(8)
+export const uint64 = new SafeUint64Type(8)
 /** Amounts. */
 export const bigUint64 = new UintBigintType(8)
 export const bytes32 = new ByteVectorType(32)
@@ -22,7 +32,7 @@ export const bytes35 = new ByteVectorType(35)
 export const bytes64 = new ByteVectorType(64)
 
 /**
- * Decodes, and encodes again to be sure: offsets that overlap or leave holes, integers over 2^53 and trailing bytes
+ * Decodes, and encodes again to be sure: offsets that overlap or leave holes, integers over 2^53 − 1 and trailing bytes
  * are all "malformed". For messages of a few kilobytes; large lists have codecs of their own.
  */
 export function decodeSsz<T>(type: Type<T>, bytes: Uint8Array): Result<T, 'malformed'> {

@@ -1,0 +1,61 @@
+// What the database says about itself: schema, network, head.
+
+import { equalBytes, readUint32, toHex, writeUint32 } from '../base/bytes.ts'
+import { Failure } from '../ops/failure.ts'
+import { HEIGHT_SIZE, ID_SIZE, MetaKey, SCHEMA_VERSION, metaKey, readHeight } from './buckets.ts'
+import { putSealed } from './commit.ts'
+import type { Level, OpenLevel } from './level.ts'
+import { noDatabase } from './level.ts'
+import { corruptChain, unseal } from './seal.ts'
+
+export async function readSealed(level: Level, key: Uint8Array): Promise<Uint8Array | undefined> {
+  const sealed = await level.get(key)
+  return sealed && unseal(key, sealed)
+}
+
+/**
+ * Checks that the database is one of ours, of a schema that we know, of this network. Marks an empty one as ours if `createIfMissing`.
+ * @throws Failure `newer_schema`, `wrong_network`, `corrupt`; `config` if it is empty and may not be made
+ */
+export async function identify({ level, path }: OpenLevel, genesisHash: Uint8Array, createIfMissing: boolean): Promise<void> {
+  const schema = await readSealed(level, metaKey(MetaKey.schemaVersion))
+  if (schema === undefined) {
+    if ((await level.keys({ limit: 1 }).all()).length > 0) throw corruptChain(`${path} has no schema version`)
+    if (!createIfMissing) throw noDatabase(path)
+    return initialise(level, genesisHash)
+  }
+  const version = readUint32(schema, 0)
+  if (version > SCHEMA_VERSION) {
+    throw new Failure(
+      'newer_schema',
+      `The chain database has schema ${version}, this version of pulse-node knows ${SCHEMA_VERSION}`,
+      'Run the version of pulse-node that wrote it, or a newer one.',
+    )
+  }
+  const found = await readSealed(level, metaKey(MetaKey.genesisHash))
+  if (found === undefined) throw corruptChain(`${path} has no genesis hash`)
+  if (!equalBytes(found, genesisHash)) {
+    throw new Failure(
+      'wrong_network',
+      `The chain database belongs to the network ${toHex(found.subarray(0, 4))}…, the genesis file to ${toHex(genesisHash.subarray(0, 4))}…`,
+      'Use the genesis file that belongs to this data directory, or another --data-dir.',
+    )
+  }
+}
+
+async function initialise(level: Level, genesisHash: Uint8Array): Promise<void> {
+  const version = new Uint8Array(4)
+  writeUint32(version, 0, SCHEMA_VERSION)
+  await level.batch([putSealed(metaKey(MetaKey.schemaVersion), version), putSealed(metaKey(MetaKey.genesisHash), genesisHash)], { sync: true })
+}
+
+/** Height 0 and no id before the first block. */
+export interface Head {
+  readonly height: number
+  readonly id: Uint8Array | undefined
+}
+
+export async function readHead(level: Level): Promise<Head> {
+  const value = await readSealed(level, metaKey(MetaKey.head))
+  return value === undefined ? { height: 0, id: undefined } : { height: readHeight(value, 0), id: value.slice(HEIGHT_SIZE, HEIGHT_SIZE + ID_SIZE) }
+}

@@ -1,0 +1,84 @@
+// Talks to the HTTP API of a running node.
+
+import { isIP } from 'node:net'
+import type { AccountView, BlockView, NodeInfo, Status, TransactionView } from '../api/backend.ts'
+import { problemOf, requestJson } from '../device/http.ts'
+import { systemTiming } from '../device/timing.ts'
+import { Failure } from '../ops/failure.ts'
+import type { Config } from '../ops/settings.ts'
+import type { Run } from './cli.ts'
+import { textOption } from './cli.ts'
+import { configOf } from './flags.ts'
+
+const TIMEOUT_MS = 10_000
+
+export interface NodeClient {
+  /** Without a slash at its end. */
+  readonly url: string
+  node(): Promise<NodeInfo>
+  status(): Promise<Status>
+  /** Null if there is no such block. @param ref height, id or `latest` */
+  block(ref: string): Promise<BlockView | null>
+  /** Null if the key has no account. */
+  account(key: string): Promise<AccountView | null>
+  /** Null if the transaction is neither committed nor waiting. */
+  transaction(id: string): Promise<TransactionView | null>
+  /** @returns the id @throws Failure('refused') */
+  sendTransaction(message: Uint8Array, signature: Uint8Array): Promise<string>
+}
+
+/** Of the node named by `--url`, else of the one that the configuration describes. @throws Failure('config') */
+export function clientUrl(run: Pick<Run, 'env' | 'options'>): string {
+  const url = textOption(run.options, 'url')
+  return url === undefined ? localUrl(configOf(run).config) : checkedUrl(url)
+}
+
+export const clientOf = (run: Run): NodeClient => createClient(clientUrl(run), run.fetch)
+
+/** Where a node with this configuration is reached from its own machine. */
+export function localUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {
+  const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${isIP(address) === 6 ? `[${address}]` : address}:${port}`
+}
+
+function checkedUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '')
+  throw new Failure('config', `--url is "${text}"`, 'It must be like http://127.0.0.1:8080.')
+}
+
+/** Every method throws DeviceError('unreachable') if nothing answers, Failure('unreachable') if no node does, Failure('refused'). */
+export function createClient(url: string, fetch: typeof globalThis.fetch): NodeClient {
+  const http = { url, fetch: (to: string, init: RequestInit) => fetch(to, init), timing: systemTiming, timeoutMs: TIMEOUT_MS }
+
+  /** @returns the JSON of the answer, null for a thing that is not there */
+  async function call(path: string, body?: unknown): Promise<unknown> {
+    const { status, json } = await requestJson(http, body === undefined ? { method: 'GET', path } : { method: 'POST', path, body })
+    if (status < 400 && json !== undefined) return json
+    const { code, detail = '' } = problemOf(json)
+    if (code === undefined) throw new Failure('unreachable', `What answers at ${url} is no Pulse node (HTTP ${status})`, 'Check --url and the port.')
+    if (code === 'not_found') return null
+    throw new Failure('refused', `The node refused: ${code}`, detail)
+  }
+
+  const existing = async <T>(path: string): Promise<T> => {
+    const answer = await call(path)
+    if (answer === null) throw new Failure('unreachable', `What answers at ${url} has no ${path}`, 'Check --url and the port.')
+    return answer as T
+  }
+
+  return {
+    url,
+    node: () => existing<NodeInfo>('/v2/node'),
+    status: () => existing<Status>('/status'),
+    block: async (ref) => (await call(`/v2/blocks/${encodeURIComponent(ref)}`)) as BlockView | null,
+    account: async (key) => (await call(`/v2/accounts/${encodeURIComponent(key)}`)) as AccountView | null,
+    transaction: async (id) => (await call(`/v2/transactions/${encodeURIComponent(id)}`)) as TransactionView | null,
+    async sendTransaction(message, signature) {
+      const answer = await call('/v2/transactions', { message: base64(message), signature: base64(signature) })
+      return (answer as { id: string }).id
+    },
+  }
+}
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')

@@ -1,0 +1,53 @@
+// What a data directory says about its node, without its secrets.
+
+import { binToHex, toHex } from '../base/bytes.ts'
+import { keyToText, rawKey } from '../crypto/keys.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import { genesisHash } from '../protocol/genesis.ts'
+import type { NodeKeys } from './network.ts'
+import { record } from './output.ts'
+
+export interface PublicKeyFacts {
+  /** `z…` */
+  readonly key: string
+  /** The bare Ed25519 key, as the genesis lists it. */
+  readonly hex: string
+}
+
+export interface NodeFacts {
+  readonly network: string
+  readonly development: boolean
+  readonly genesisHash: string
+  readonly nodeKey: PublicKeyFacts
+  readonly validatorKey: PublicKeyFacts
+  /** True if the genesis lists the validator key. */
+  readonly validator: boolean
+}
+
+export function describeNode({ genesis, node, validator }: NodeKeys & { genesis: Genesis }): NodeFacts {
+  const nodeKey = publicKeyFacts(node.publicKey)
+  const validatorKey = publicKeyFacts(validator.publicKey)
+  return {
+    network: genesis.network,
+    development: genesis.params.development,
+    genesisHash: toHex(genesisHash(genesis)),
+    nodeKey,
+    validatorKey,
+    validator: genesis.validators.some(({ key }) => binToHex(key) === validatorKey.hex),
+  }
+}
+
+const publicKeyFacts = (publicKey: Uint8Array): PublicKeyFacts => ({ key: keyToText(publicKey), hex: toHex(rawKey(publicKey, 'ed25519')) })
+
+export function nodeRecord(facts: NodeFacts & { dataDir: string }): string {
+  return record([
+    ['data', facts.dataDir],
+    ['network', facts.network + (facts.development ? ' (development)' : '')],
+    ['genesis', facts.genesisHash],
+    ['node key', facts.nodeKey.key],
+    ['', facts.nodeKey.hex],
+    ['validator key', facts.validatorKey.key],
+    ['', facts.validatorKey.hex],
+    ['validator', facts.validator ? 'yes' : 'no: the genesis does not list this key'],
+  ])
+}

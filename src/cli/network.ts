@@ -1,0 +1,113 @@
+// Makes and reads what a data directory starts from: keys, genesis, last-signed record.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { toBin } from '../base/bytes.ts'
+import type { KeyPair } from '../crypto/sign.ts'
+import { generateKeyPair } from '../crypto/sign.ts'
+import { rawKey } from '../crypto/keys.ts'
+import type { DataDir } from '../ops/datadir.ts'
+import { createDataDir, dataDir } from '../ops/datadir.ts'
+import { Failure } from '../ops/failure.ts'
+import { createFile, storageFailure } from '../ops/fsync.ts'
+import { writeKeyFile } from '../ops/keyfile.ts'
+import { createSigner } from '../ops/signer.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import { checkGenesis, genesisFromJson, GENESIS_VERSION, genesisToJson } from '../protocol/genesis.ts'
+import { DEFAULT_PARAMS, DEVELOPMENT_PARAMS } from '../protocol/params.ts'
+
+/** One life, so that a solo validator weighs as much as the life that it may get. */
+const SOLO_POWER = 1_000_000
+const GENESIS_MODE = 0o644
+
+export interface SoloOptions {
+  /** 1…32 characters of a-z, 0-9 and hyphen. */
+  readonly network: string
+  readonly development: boolean
+  readonly threshold?: number | undefined
+  readonly intervalMs?: number | undefined
+  readonly nowMs: number
+}
+
+export interface NodeKeys {
+  readonly node: KeyPair
+  readonly validator: KeyPair
+}
+
+export interface Initialised extends NodeKeys {
+  readonly paths: DataDir
+  readonly genesis: Genesis
+}
+
+/**
+ * Fills a data directory: node.key, validator.key, the last-signed record, and genesis.json as the last one, so that a
+ * directory with a genesis is complete. Nothing is ever overwritten.
+ * @param genesis the network to join, or the makings of a network of this one node
+ * @throws Failure `genesis` if something is there already or the makings are wrong, `storage`
+ */
+export function initialise(path: string, genesis: Genesis | SoloOptions): Initialised {
+  refuseExisting(dataDir(path))
+  const keys: NodeKeys = { node: generateKeyPair('ed25519'), validator: generateKeyPair('ed25519') }
+  const start = 'params' in genesis ? genesis : soloGenesis(genesis, keys)
+  const paths = createDataDir(path)
+  writeKeyFile(paths.nodeKey, keys.node)
+  writeKeyFile(paths.validatorKey, keys.validator)
+  createSigner({ keys: keys.validator, path: paths.lastSigned, initialise: true })
+  try {
+    createFile(paths.genesis, new TextEncoder().encode(genesisToJson(start)), GENESIS_MODE)
+  } catch (error) {
+    throw storageFailure(`Cannot write ${paths.genesis}`, error)
+  }
+  return { paths, genesis: start, ...keys }
+}
+
+function refuseExisting(paths: DataDir): void {
+  const found = [paths.genesis, paths.nodeKey, paths.validatorKey, paths.lastSigned, paths.db, paths.wal].find((path) => existsSync(path))
+  if (found === undefined) return
+  throw new Failure('genesis', `There is already ${found}`, 'Nothing was changed. Choose another --data-dir, or start the node that is there.')
+}
+
+function soloGenesis({ network, development, threshold, intervalMs, nowMs }: SoloOptions, { node, validator }: NodeKeys): Genesis {
+  const base = development ? DEVELOPMENT_PARAMS : DEFAULT_PARAMS
+  const genesis: Genesis = {
+    version: GENESIS_VERSION,
+    network,
+    timeMs: nowMs,
+    params: { ...base, threshold: threshold ?? base.threshold, blockIntervalMs: intervalMs ?? base.blockIntervalMs },
+    validators: [{ key: rawBin(validator), nodeKey: rawBin(node), power: SOLO_POWER }],
+    registrars: [],
+    enrolled: [],
+  }
+  const [problem] = checkGenesis(genesis)
+  if (problem !== undefined) throw new Failure('genesis', `The genesis would be wrong: ${problem}`, 'Change the flag.')
+  return genesis
+}
+
+const rawBin = ({ publicKey }: KeyPair): string => toBin(rawKey(publicKey, 'ed25519'))
+
+/** @throws Failure('genesis') if the file is missing or wrong */
+export function readGenesis(path: string): Genesis {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Failure('genesis', `Cannot read the genesis ${path} (${(error as NodeJS.ErrnoException).code})`, 'Check the path, or make a network with pulse-node init.', { cause: error })
+  }
+  const read = genesisFromJson(text)
+  if (read.ok) return read.value
+  const [first, ...more] = read.error
+  const rest = more.length === 0 ? '' : ` and ${more.length} more`
+  throw new Failure('genesis', `The genesis ${path} is wrong: ${first}${rest}`, 'Get the file of the network again.')
+}
+
+/** Names that a fresh directory may hold: configuration laid down beforehand, and what a new file system brings. */
+const HARMLESS = new Set(['config.json', 'lost+found'])
+
+/** True if there is no such directory, or nothing of a node in it. */
+export function isFresh(path: string): boolean {
+  try {
+    return readdirSync(path).every((name) => HARMLESS.has(name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
+    throw storageFailure(`Cannot read the data directory ${path}`, error)
+  }
+}

@@ -1,0 +1,72 @@
+// The door of the mempool: what waits for a block, and what is refused with which reason.
+
+import type { Verified } from '../crypto/verified.ts'
+import { lastActiveMs, lastHeight, RECORD_SIZE, streakStartMs } from '../ledger/account.ts'
+import { admitHeartbeat, admitTransfer } from '../ledger/admit.ts'
+import { gapLimitMs, weightPpm } from '../ledger/weight.ts'
+import type { Heartbeat } from '../protocol/heartbeat.ts'
+import type { Reason } from '../protocol/reason.ts'
+import type { Transaction } from '../protocol/transaction.ts'
+import type { KeyBin } from '../crypto/keys.ts'
+import type { SenderAccount } from '../mempool/transfers.ts'
+import type { LastBeat } from '../mempool/heartbeats.ts'
+import type { Verdict } from './effect.ts'
+import type { Engine } from './engine.ts'
+
+/** All checks of a heartbeat but its signature. Changes nothing, so it may run before the signature is verified. */
+export function precheckHeartbeat(engine: Engine, heartbeat: Heartbeat, nowMs: number): Reason | null {
+  return admitHeartbeat(engine.ledger, heartbeat, nowMs) ?? engine.heartbeats.check(heartbeat, engine.ledger.params.lifeMinIntervalMs)
+}
+
+/** All checks of a transaction but its signature. */
+export function precheckTransaction(engine: Engine, transaction: Transaction): Reason | null {
+  const refused = admitTransfer(engine.ledger, transaction.transfer)
+  if (refused !== null) return refused
+  const account = senderAccount(engine, transaction.transfer.sender)
+  return account === null ? 'sender_not_alive' : engine.transfers.check(transaction, account)
+}
+
+export function admitHeartbeats(engine: Engine, heartbeats: readonly Verified<Heartbeat>[], nowMs: number): Verdict[] {
+  return heartbeats.map((heartbeat): Verdict => {
+    const reason = precheckHeartbeat(engine, heartbeat, nowMs)
+    if (reason !== null) return { accepted: false, reason }
+    engine.heartbeats.add(heartbeat)
+    return { accepted: true, weightPpm: expectedWeightPpm(engine, heartbeat) }
+  })
+}
+
+export function admitTransaction(engine: Engine, transaction: Verified<Transaction>): Verdict {
+  const reason = precheckTransaction(engine, transaction)
+  if (reason !== null) return { accepted: false, reason }
+  engine.transfers.add(transaction)
+  return { accepted: true, weightPpm: 0 }
+}
+
+/** After a block: drops what it committed and what can no longer be committed. */
+export function pruneMempool(engine: Engine, committed: readonly Heartbeat[], nowMs: number): void {
+  const { params } = engine.ledger
+  const devices = new Set(committed.map(({ device }) => device))
+  engine.heartbeats.prune(oldestS(engine, nowMs), devices, (device) => lastBeat(engine, device), params.lifeMinIntervalMs)
+  engine.transfers.prune(engine.ledger.height, (sender) => senderAccount(engine, sender))
+}
+
+/** Oldest timestamp that a block of this moment may carry, s. */
+export const oldestS = (engine: Engine, timestampMs: number): number => Math.ceil((timestampMs - engine.ledger.params.heartbeatMaxAgeMs) / 1_000)
+
+/** The weight that a heartbeat would have in a block now, ppm. */
+function expectedWeightPpm({ ledger }: Engine, { device, rateLevel, motionLevel }: Heartbeat): number {
+  const index = ledger.accounts.indexOf(device)
+  const { records } = ledger.accounts
+  const at = index === undefined ? -1 : index * RECORD_SIZE
+  const alive = at >= 0 && lastHeight(records, at) > 0 && ledger.activeMs - lastActiveMs(records, at) <= gapLimitMs(ledger.params)
+  return weightPpm(ledger.params, rateLevel, motionLevel, alive ? ledger.activeMs - streakStartMs(records, at) : 0)
+}
+
+function senderAccount(engine: Engine, sender: KeyBin): SenderAccount | null {
+  return engine.ledger.accounts.find(sender)
+}
+
+function lastBeat(engine: Engine, device: KeyBin): LastBeat | null {
+  const account = engine.ledger.accounts.find(device)
+  return account === null || account.lastHeight === 0 ? null : { sequence: account.lastSequence, timestampS: account.lastTimestampS }
+}

@@ -1,0 +1,85 @@
+// The engine's state: ledger, mempool, and consensus on the next height.
+
+import type { Bin } from '../base/bytes.ts'
+import { BoundedMap } from '../base/bounded.ts'
+import type { Consensus } from '../consensus/consensus.ts'
+import { createConsensus } from '../consensus/consensus.ts'
+import type { ExecutedBlock } from '../ledger/blocks.ts'
+import type { Ledger } from '../ledger/state.ts'
+import { HeartbeatPool } from '../mempool/heartbeats.ts'
+import { TransferPool } from '../mempool/transfers.ts'
+import type { Certificate } from '../protocol/certificate.ts'
+import type { Input } from './input.ts'
+
+/** Local policy of the mempool. */
+export interface MempoolLimits {
+  readonly maxHeartbeats: number
+  readonly maxTransactions: number
+  readonly maxBytes: number
+  /** Heartbeats of one device that wait at the same time. */
+  readonly maxPerDevice: number
+  readonly maxPerSender: number
+}
+
+export const DEFAULT_MEMPOOL_LIMITS: MempoolLimits = {
+  maxHeartbeats: 200_000,
+  maxTransactions: 50_000,
+  maxBytes: 64 * 1024 * 1024,
+  maxPerDevice: 36,
+  maxPerSender: 64,
+}
+
+export interface EngineOptions {
+  readonly ledger: Ledger
+  /** Certificate of the ledger's head; null before the first block. */
+  readonly headCertificate: Certificate | null
+  /** Our validator key, 32 bytes; null for a node that only follows. */
+  readonly self: Bin | null
+  readonly mempool: MempoolLimits
+}
+
+/**
+ * Where the next height stands: `replaying` the log, `waiting` for life, `deciding`, or `committing` the decided block.
+ */
+export type Phase = 'replaying' | 'waiting' | 'deciding' | 'committing'
+
+export interface Engine {
+  readonly self: Bin | null
+  readonly heartbeats: HeartbeatPool
+  readonly transfers: TransferPool
+  ledger: Ledger
+  headCertificate: Certificate | null
+  phase: Phase
+  consensus: Consensus
+  /** Blocks of this height by id, executed; null for one that is invalid. */
+  candidates: BoundedMap<Bin, ExecutedBlock | null>
+  /** The round for which we owe a block. */
+  owedRound: number | null
+  /** The block that is being stored. */
+  committing: { readonly executed: ExecutedBlock; readonly certificate: Certificate } | null
+  /** Consensus messages of the next height that came early. */
+  early: Extract<Input, { kind: 'proposal' | 'vote' }>[]
+}
+
+/** Blocks of one height that are kept executed. One per round is honest; more only come from liars. */
+const MAX_CANDIDATES = 8
+
+export function createEngine({ ledger, headCertificate, self, mempool }: EngineOptions): Engine {
+  return {
+    self,
+    heartbeats: new HeartbeatPool({ maxHeartbeats: mempool.maxHeartbeats, maxBytes: mempool.maxBytes, maxPerDevice: mempool.maxPerDevice }),
+    transfers: new TransferPool({ maxTransfers: mempool.maxTransactions, maxBytes: mempool.maxBytes, maxPerSender: mempool.maxPerSender }),
+    ledger,
+    headCertificate,
+    phase: 'replaying',
+    consensus: consensusAfter(ledger, self),
+    candidates: new BoundedMap(MAX_CANDIDATES),
+    owedRound: null,
+    committing: null,
+    early: [],
+  }
+}
+
+export function consensusAfter(ledger: Ledger, self: Bin | null): Consensus {
+  return createConsensus({ height: ledger.height + 1, validators: ledger.validators, priorities: ledger.priorities, self })
+}

@@ -1,0 +1,174 @@
+// One height: beginning it, building and judging its blocks, and carrying out what consensus decides.
+
+import type { Bin } from '../base/bytes.ts'
+import { unreachable } from '../base/assert.ts'
+import type { ConsensusEffect } from '../consensus/effect.ts'
+import type { ConsensusInput } from '../consensus/input.ts'
+import { hasProposal, hasVote, proposerFor, stepConsensus } from '../consensus/consensus.ts'
+import type { Verified } from '../crypto/verified.ts'
+import type { ExecutedBlock } from '../ledger/blocks.ts'
+import { buildBlock, earliestTimestampMs, validateBlock } from '../ledger/blocks.ts'
+import type { Block } from '../protocol/block.ts'
+import type { Certificate } from '../protocol/certificate.ts'
+import { hasQuorum } from '../protocol/certificate.ts'
+import { headerId } from '../protocol/header.ts'
+import type { Params } from '../protocol/params.ts'
+import type { Proposal, ProposedBlock } from '../protocol/proposal.ts'
+import type { Vote } from '../protocol/vote.ts'
+import { oldestS } from './admission.ts'
+import type { Effect } from './effect.ts'
+import type { Engine } from './engine.ts'
+import type { LoggedInput } from './input.ts'
+
+export const isOurHeight = (engine: Engine, height: number): boolean => height === engine.consensus.height && engine.phase !== 'committing'
+
+/** Round 0 begins by itself when the interval is over and our own pool has enough lives; a sleeping network is quiet. */
+export function isReady(engine: Engine, nowMs: number): boolean {
+  const { ledger, heartbeats } = engine
+  return nowMs >= earliestTimestampMs(ledger) && heartbeats.devices >= ledger.params.threshold
+}
+
+export function beginHeight(engine: Engine, nowMs: number, effects: Effect[]): void {
+  if (engine.consensus.round >= 0) return
+  logged(engine, { kind: 'begin', height: engine.consensus.height }, effects)
+  if (engine.phase === 'waiting') engine.phase = 'deciding'
+  runConsensus(engine, { kind: 'start' }, nowMs, effects)
+}
+
+/** Writes ahead, unless the input comes from the log itself. */
+export function logged(engine: Engine, input: LoggedInput, effects: Effect[]): void {
+  if (engine.phase !== 'replaying') effects.push({ kind: 'log', input })
+}
+
+/** Builds the block that we owe, when its time has come and there is life to put in. @param logged the block that an earlier life of this process built */
+export function buildOwed(engine: Engine, nowMs: number, effects: Effect[], replayed?: Verified<Block>): void {
+  const { consensus, owedRound } = engine
+  if (owedRound === null) return
+  if (consensus.round !== owedRound || consensus.step !== 'propose') {
+    engine.owedRound = null
+    return
+  }
+  const executed = replayed === undefined ? build(engine, nowMs) : validated(engine, headerId(replayed.header), replayed)
+  if (executed === null) return
+  engine.owedRound = null
+  remember(engine, executed.id, executed)
+  // Its content is what this node verified on the way into the pool.
+  logged(engine, { kind: 'value', round: owedRound, block: executed.block as Verified<Block> }, effects)
+  runConsensus(engine, { kind: 'value', round: owedRound, blockId: executed.id }, nowMs, effects)
+}
+
+function build(engine: Engine, nowMs: number): ExecutedBlock | null {
+  const { ledger, heartbeats, transfers, self } = engine
+  const { params } = ledger
+  if (engine.phase === 'replaying' || self === null || nowMs < earliestTimestampMs(ledger)) return null
+  const newestS = Math.floor((nowMs + params.heartbeatMaxFutureMs) / 1_000)
+  return buildBlock(ledger, {
+    timestampMs: nowMs,
+    proposer: self,
+    parentCertificate: engine.headCertificate,
+    heartbeats: heartbeats.reap(params.maxHeartbeats, oldestS(engine, nowMs), newestS),
+    transactions: transfers.reap(params.maxTransactions),
+  })
+}
+
+export function receiveVote(engine: Engine, vote: Verified<Vote>, nowMs: number, effects: Effect[]): void {
+  if (hasVote(engine.consensus, vote)) return
+  logged(engine, { kind: 'vote', vote }, effects)
+  if (vote.validator === engine.self) effects.push({ kind: 'broadcast-vote', vote })
+  runConsensus(engine, { kind: 'vote', vote }, nowMs, effects)
+}
+
+export function judgeProposal(engine: Engine, proposed: Verified<ProposedBlock>, nowMs: number, effects: Effect[]): void {
+  const { proposal, block } = proposed
+  // Execution is costly: only the proposer of a round may ask for it, and once.
+  if (proposal.proposer !== proposerFor(engine.consensus, proposal.round) || hasProposal(engine.consensus, proposal)) return
+  logged(engine, { kind: 'proposal', proposed }, effects)
+  if (proposal.proposer === engine.self) effects.push({ kind: 'broadcast-proposal', proposed })
+  const fresh = proposal.validRound === -1
+  const executed = validated(engine, proposal.blockId, block)
+  const valid = executed !== null && (!fresh || block.header.proposer === proposal.proposer)
+  runConsensus(engine, { kind: 'proposal', proposal, valid }, nowMs, effects)
+}
+
+/** The executed block with this id, or null if the block is not valid here. */
+export function validated(engine: Engine, id: Bin, block: Block): ExecutedBlock | null {
+  const known = engine.candidates.get(id)
+  if (known !== undefined) return known
+  if (headerId(block.header) !== id) return null
+  const certificate = block.body.parentCertificate
+  const certified = certificate === null || hasQuorum(certificate, engine.ledger.validators)
+  const result = certified ? validateBlock(engine.ledger, block) : null
+  const executed = result?.ok === true ? result.value : null
+  remember(engine, id, executed)
+  return executed
+}
+
+/** Keeps what a block does. The oldest goes first, but never the block that we are locked on or may propose again. */
+function remember(engine: Engine, id: Bin, executed: ExecutedBlock | null): void {
+  const { candidates, consensus } = engine
+  for (const needed of [consensus.lockedValue, consensus.validValue]) {
+    const known = needed === null ? undefined : candidates.get(needed)
+    if (known !== undefined) candidates.set(needed!, known)
+  }
+  candidates.set(id, executed)
+}
+
+export function runConsensus(engine: Engine, input: ConsensusInput, nowMs: number, effects: Effect[]): void {
+  const judge = { timely: (proposal: Proposal) => isTimely(engine, proposal, nowMs) }
+  for (const effect of stepConsensus(engine.consensus, input, judge)) carryOut(engine, effect, nowMs, effects)
+}
+
+/** A fresh proposal must lie near our own clock; the tolerance widens with the round, so that skew cannot stop the chain. */
+function isTimely(engine: Engine, { blockId, round }: Proposal, nowMs: number): boolean {
+  const timestampMs = engine.candidates.get(blockId)?.block.header.timestampMs
+  return timestampMs !== undefined && Math.abs(timestampMs - nowMs) <= timeoutMs(engine.ledger.params, 'propose', round + 1)
+}
+
+function timeoutMs(params: Params, step: 'propose' | 'prevote' | 'precommit', round: number): number {
+  return step === 'propose'
+    ? params.timeoutProposeMs + round * params.timeoutProposeDeltaMs
+    : params.timeoutVoteMs + round * params.timeoutVoteDeltaMs
+}
+
+function carryOut(engine: Engine, effect: ConsensusEffect, nowMs: number, effects: Effect[]): void {
+  const { height } = engine.consensus
+  switch (effect.kind) {
+    case 'get-value':
+      engine.owedRound = effect.round
+      buildOwed(engine, nowMs, effects)
+      break
+    case 'propose': {
+      const executed = engine.candidates.get(effect.blockId)
+      const { round, validRound, blockId } = effect
+      if (executed != null) effects.push({ kind: 'sign-proposal', statement: { height, round, validRound, blockId }, block: executed.block })
+      break
+    }
+    case 'vote':
+      effects.push({ kind: 'sign-vote', statement: { height, round: effect.round, type: effect.type, blockId: effect.blockId } })
+      break
+    case 'timeout': {
+      const { step, round } = effect
+      effects.push({ kind: 'schedule', timer: { name: 'timeout', height, round, step }, delayMs: timeoutMs(engine.ledger.params, step, round) })
+      break
+    }
+    case 'decide': {
+      const executed = engine.candidates.get(effect.blockId)
+      if (executed != null) commit(engine, executed, effect.certificate, effects)
+      break
+    }
+    case 'equivocation':
+      effects.push({ kind: 'equivocation', first: effect.first, second: effect.second })
+      break
+    case 'round':
+      effects.push({ kind: 'round', height, round: effect.round, proposer: effect.proposer })
+      break
+    default:
+      unreachable(effect)
+  }
+}
+
+export function commit(engine: Engine, executed: ExecutedBlock, certificate: Certificate, effects: Effect[]): void {
+  engine.phase = 'committing'
+  engine.committing = { executed, certificate }
+  effects.push({ kind: 'commit', executed, certificate, round: certificate.round })
+}

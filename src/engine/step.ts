@@ -1,0 +1,130 @@
+// One step: an input, the clock's reading, and out come effects. Synchronous and deterministic; the daemon and the
+// simulator run this same function.
+
+import { assert } from '../base/assert.ts'
+import { unreachable } from '../base/assert.ts'
+import { earliestTimestampMs } from '../ledger/blocks.ts'
+import { applyExecution } from '../ledger/execute.ts'
+import { BoundedMap } from '../base/bounded.ts'
+import { hasQuorum } from '../protocol/certificate.ts'
+import { admitHeartbeats, admitTransaction, pruneMempool } from './admission.ts'
+import type { Effect } from './effect.ts'
+import type { Engine } from './engine.ts'
+import { consensusAfter } from './engine.ts'
+import type { Input, Timer } from './input.ts'
+import { beginHeight, buildOwed, commit, isOurHeight, isReady, judgeProposal, logged, receiveVote, runConsensus, validated } from './height.ts'
+
+export function step(engine: Engine, input: Input, nowMs: number): Effect[] {
+  const effects: Effect[] = []
+  dispatch(engine, input, nowMs, effects)
+  return effects
+}
+
+function dispatch(engine: Engine, input: Input, nowMs: number, effects: Effect[]): void {
+  switch (input.kind) {
+    case 'start':
+      start(engine, nowMs, effects)
+      break
+    case 'heartbeats':
+      effects.push({ kind: 'verdicts', ticket: input.ticket, verdicts: admitHeartbeats(engine, input.heartbeats, nowMs) })
+      proceed(engine, nowMs, effects)
+      break
+    case 'transaction':
+      effects.push({ kind: 'verdicts', ticket: input.ticket, verdicts: [admitTransaction(engine, input.transaction)] })
+      break
+    case 'begin':
+      if (input.height === engine.consensus.height) beginHeight(engine, nowMs, effects)
+      break
+    case 'timer':
+      onTimer(engine, input.timer, nowMs, effects)
+      break
+    case 'value':
+      if (engine.owedRound === input.round) buildOwed(engine, nowMs, effects, input.block)
+      break
+    case 'proposal':
+    case 'vote':
+      onMessage(engine, input, nowMs, effects)
+      break
+    case 'stored':
+      onStored(engine, input.height, nowMs, effects)
+      break
+    case 'decided':
+      onDecided(engine, input, effects)
+      break
+    default:
+      unreachable(input)
+  }
+}
+
+/** Ends the replay: from here on the engine builds blocks and begins heights by itself. */
+function start(engine: Engine, nowMs: number, effects: Effect[]): void {
+  if (engine.phase === 'replaying') engine.phase = engine.consensus.round >= 0 ? 'deciding' : 'waiting'
+  scheduleInterval(engine, nowMs, effects)
+  proceed(engine, nowMs, effects)
+}
+
+/** Does what has become possible: begins the height, or builds the block that is owed. */
+function proceed(engine: Engine, nowMs: number, effects: Effect[]): void {
+  if (engine.phase === 'waiting' && isReady(engine, nowMs)) beginHeight(engine, nowMs, effects)
+  if (engine.phase === 'deciding') buildOwed(engine, nowMs, effects)
+}
+
+function scheduleInterval(engine: Engine, nowMs: number, effects: Effect[]): void {
+  const timer: Timer = { name: 'interval', height: engine.consensus.height }
+  effects.push({ kind: 'schedule', timer, delayMs: Math.max(0, earliestTimestampMs(engine.ledger) - nowMs) })
+}
+
+function onTimer(engine: Engine, timer: Timer, nowMs: number, effects: Effect[]): void {
+  if (timer.height !== engine.consensus.height || engine.phase === 'committing') return
+  if (timer.name === 'interval') proceed(engine, nowMs, effects)
+  else {
+    logged(engine, { kind: 'timer', timer }, effects)
+    runConsensus(engine, { kind: 'timeout', step: timer.step, round: timer.round }, nowMs, effects)
+  }
+}
+
+/** A proposal or vote of this height is processed; one of the next height waits; all others are late or far. */
+function onMessage(engine: Engine, input: Extract<Input, { kind: 'proposal' | 'vote' }>, nowMs: number, effects: Effect[]): void {
+  const height = input.kind === 'vote' ? input.vote.height : input.proposed.proposal.height
+  if (height === engine.consensus.height + 1 || (engine.phase === 'committing' && height === engine.consensus.height)) {
+    if (engine.phase !== 'committing' || height === engine.consensus.height + 1) keepEarly(engine, input)
+    return
+  }
+  if (!isOurHeight(engine, height)) return
+  if (engine.phase === 'waiting') beginHeight(engine, nowMs, effects)
+  if (input.kind === 'vote') receiveVote(engine, input.vote, nowMs, effects)
+  else judgeProposal(engine, input.proposed, nowMs, effects)
+}
+
+/** Messages of the next height that are kept: a proposal and some votes per validator. The network offers the rest again. */
+const MAX_EARLY_PER_VALIDATOR = 8
+
+function keepEarly(engine: Engine, input: Extract<Input, { kind: 'proposal' | 'vote' }>): void {
+  if (engine.early.length < MAX_EARLY_PER_VALIDATOR * engine.ledger.validators.length) engine.early.push(input)
+}
+
+function onStored(engine: Engine, height: number, nowMs: number, effects: Effect[]): void {
+  assert(engine.committing !== null && height === engine.consensus.height, 'the block that was committed is the one that was stored')
+  const { executed, certificate } = engine.committing
+  engine.ledger = applyExecution(engine.ledger, executed.execution, executed.id)
+  engine.headCertificate = certificate
+  engine.committing = null
+  engine.owedRound = null
+  engine.candidates = new BoundedMap(engine.candidates.max)
+  engine.consensus = consensusAfter(engine.ledger, engine.self)
+  engine.phase = 'waiting'
+  pruneMempool(engine, executed.block.body.heartbeats, nowMs)
+  scheduleInterval(engine, nowMs, effects)
+  const early = engine.early
+  engine.early = []
+  for (const input of early) dispatch(engine, input, nowMs, effects)
+  proceed(engine, nowMs, effects)
+}
+
+/** A block that others decided: the certificate stands for their votes, execution for the rest. */
+function onDecided(engine: Engine, input: Extract<Input, { kind: 'decided' }>, effects: Effect[]): void {
+  const { block, certificate } = input
+  if (engine.phase === 'committing' || block.header.height !== engine.consensus.height || certificate.height !== engine.consensus.height) return
+  const executed = validated(engine, certificate.blockId, block)
+  if (executed !== null && hasQuorum(certificate, engine.ledger.validators)) commit(engine, executed, certificate, effects)
+}

@@ -1,0 +1,116 @@
+// Heartbeats that wait for a block: per device, in order of their sequence.
+
+import type { KeyBin } from '../crypto/keys.ts'
+import type { Heartbeat } from '../protocol/heartbeat.ts'
+import { HEARTBEAT_RECORD_SIZE, sameStatement } from '../protocol/heartbeat.ts'
+import type { Reason } from '../protocol/reason.ts'
+
+export interface HeartbeatPoolOptions {
+  readonly maxHeartbeats: number
+  readonly maxBytes: number
+  /** Of one device: what it sends within the age limit, or less. */
+  readonly maxPerDevice: number
+}
+
+/** What is known of a life beside the pool: its last committed heartbeat. */
+export interface LastBeat {
+  readonly sequence: number
+  readonly timestampS: number
+}
+
+export class HeartbeatPool {
+  readonly #options: HeartbeatPoolOptions
+  readonly #byDevice = new Map<KeyBin, Heartbeat[]>()
+  #count = 0
+
+  constructor(options: HeartbeatPoolOptions) {
+    this.#options = options
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  get sizeBytes(): number {
+    return this.#count * HEARTBEAT_RECORD_SIZE
+  }
+
+  /** Distinct devices with a waiting heartbeat. */
+  get devices(): number {
+    return this.#byDevice.size
+  }
+
+  /** Why a heartbeat may not wait here, or null. Needs no verified signature and remembers nothing. */
+  check(heartbeat: Heartbeat, minIntervalMs: number): Reason | null {
+    const waiting = this.#byDevice.get(heartbeat.device)
+    if (waiting !== undefined) {
+      const position = positionOf(waiting, heartbeat.sequence)
+      const after = waiting[position]
+      if (after?.sequence === heartbeat.sequence) return sameStatement(after, heartbeat) ? 'duplicate' : 'equivocation'
+      const before = waiting[position - 1]
+      if (before !== undefined && (heartbeat.timestampS - before.timestampS) * 1_000 < minIntervalMs) return 'too_fast'
+      if (after !== undefined && (after.timestampS - heartbeat.timestampS) * 1_000 < minIntervalMs) return 'too_fast'
+      if (waiting.length >= this.#options.maxPerDevice) return 'too_fast'
+    }
+    const full = this.#count >= this.#options.maxHeartbeats || this.sizeBytes + HEARTBEAT_RECORD_SIZE > this.#options.maxBytes
+    return full ? 'mempool_full' : null
+  }
+
+  /** The heartbeat must have passed `check`. */
+  add(heartbeat: Heartbeat): void {
+    const waiting = this.#byDevice.get(heartbeat.device)
+    if (waiting === undefined) this.#byDevice.set(heartbeat.device, [heartbeat])
+    else waiting.splice(positionOf(waiting, heartbeat.sequence), 0, heartbeat)
+    this.#count++
+  }
+
+  /**
+   * At most `max` heartbeats that are not older than `oldestS`, the oldest first if there are more, sorted by
+   * (device key, sequence) as blocks want them.
+   */
+  reap(max: number, oldestS: number, newestS: number): Heartbeat[] {
+    let chosen: Heartbeat[] = []
+    for (const waiting of this.#byDevice.values()) {
+      for (const heartbeat of waiting) if (heartbeat.timestampS >= oldestS && heartbeat.timestampS <= newestS) chosen.push(heartbeat)
+    }
+    // The oldest first cuts no device's series in its middle: its timestamps ascend with its sequence.
+    if (chosen.length > max) chosen = chosen.sort(byTime).slice(0, max)
+    return chosen.sort(byDevice)
+  }
+
+  /** Drops what can no longer be committed: too old, or overtaken by a committed heartbeat. @returns how many */
+  prune(oldestS: number, devices: Iterable<KeyBin>, lastBeat: (device: KeyBin) => LastBeat | null, minIntervalMs: number): number {
+    const before = this.#count
+    for (const device of devices) {
+      const last = lastBeat(device)
+      if (last !== null) this.#keep(device, ({ sequence, timestampS }) => sequence > last.sequence && (timestampS - last.timestampS) * 1_000 >= minIntervalMs)
+    }
+    for (const [device, waiting] of this.#byDevice) {
+      if (waiting[0]!.timestampS < oldestS) this.#keep(device, ({ timestampS }) => timestampS >= oldestS)
+    }
+    return before - this.#count
+  }
+
+  #keep(device: KeyBin, wanted: (heartbeat: Heartbeat) => boolean): void {
+    const waiting = this.#byDevice.get(device)
+    if (waiting === undefined) return
+    const kept = waiting.filter(wanted)
+    this.#count -= waiting.length - kept.length
+    if (kept.length === 0) this.#byDevice.delete(device)
+    else this.#byDevice.set(device, kept)
+  }
+}
+
+/** Where a sequence stands or would be inserted. Devices wait with a handful at most. */
+function positionOf(waiting: readonly Heartbeat[], sequence: number): number {
+  let position = waiting.length
+  while (position > 0 && waiting[position - 1]!.sequence >= sequence) position--
+  return position
+}
+
+const byTime = (a: Heartbeat, b: Heartbeat): number => a.timestampS - b.timestampS || byDevice(a, b)
+
+function byDevice(a: Heartbeat, b: Heartbeat): number {
+  return a.device < b.device ? -1 : a.device > b.device ? 1 : a.sequence - b.sequence
+}
+

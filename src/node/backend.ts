@@ -1,0 +1,54 @@
+// What the API asks for, answered by the core thread.
+
+import type { Backend, Status } from '../api/backend.ts'
+import type { Clock } from '../ops/clock.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import type { CoreInfo } from './core.ts'
+import type { CoreMethods } from './core-client.ts'
+
+export interface Readiness {
+  readonly ready: boolean
+  readonly reasons: readonly string[]
+}
+
+export interface BackendDependencies {
+  readonly version: string
+  readonly genesis: Genesis
+  readonly info: CoreInfo
+  readonly core: CoreMethods
+  readonly clock: Clock
+  readonly readiness: () => Readiness
+  readonly subscribe: Backend['subscribe']
+}
+
+export function createBackend({ version, genesis, info, core, clock, readiness, subscribe }: BackendDependencies): Backend {
+  const startedMs = clock.monotonicMs()
+  const status = async (): Promise<Status> => ({ ...(await core.status()), ...mutable(readiness()), uptimeMs: Math.round(clock.monotonicMs() - startedMs) })
+  return {
+    node: {
+      version,
+      network: genesis.network,
+      development: genesis.params.development,
+      params: Object.fromEntries(Object.entries(genesis.params).map(([name, value]) => [name, typeof value === 'bigint' ? value.toString() : (value as number | boolean)])),
+      ...info,
+    },
+    nowMs: () => clock.nowMs(),
+    submitHeartbeats: (batch, vitals) => core.heartbeats(batch, vitals),
+    submitTransaction: (message, signature) => core.submitTransaction(message, signature),
+    status,
+    block: (ref) => core.block(ref),
+    blocks: (before, limit) => core.blocks(before, limit),
+    blockHeartbeats: (ref, offset, limit) => core.blockHeartbeats(ref, offset, limit),
+    blockTransactions: (ref, offset, limit) => core.blockTransactions(ref, offset, limit),
+    account: (key) => core.account(key),
+    accounts: (from, limit) => core.accounts(from, limit),
+    transaction: (id) => core.transaction(id),
+    database: () => core.database(),
+    blockchain: () => core.blockchain(),
+    readiness,
+    metricsText: () => core.metricsText(),
+    subscribe,
+  }
+}
+
+const mutable = ({ ready, reasons }: Readiness): { ready: boolean; reasons: string[] } => ({ ready, reasons: [...reasons] })

@@ -1,0 +1,63 @@
+// Entry of the core thread: makes the core and serves it to the main thread.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { assert } from '../base/assert.ts'
+import type { Logger, LogLevel } from '../ops/logger.ts'
+import type { BlockView } from '../api/backend.ts'
+import type { CoreInfo, CoreOptions } from './core.ts'
+import { createCore } from './core.ts'
+import type { Methods, ThrownError } from './rpc.ts'
+import { answerCall, packError } from './rpc.ts'
+
+export interface CoreThreadData {
+  readonly options: CoreOptions
+  readonly logLevel: LogLevel
+}
+
+/** What the core thread says unasked. */
+export type CoreMessage =
+  | { readonly kind: 'ready'; readonly info: CoreInfo }
+  | { readonly kind: 'committed'; readonly block: BlockView }
+  /** The core cannot start or go on. */
+  | { readonly kind: 'failed'; readonly error: ThrownError }
+  | { readonly kind: 'log'; readonly level: LoudLevel; readonly message: string; readonly fields: Record<string, unknown> | undefined }
+
+export type LoudLevel = Exclude<LogLevel, 'silent'>
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const satisfies readonly LogLevel[]
+
+const port = parentPort
+assert(port !== null, 'this file runs in a worker thread')
+const { options, logLevel } = workerData as CoreThreadData
+
+const say = (message: CoreMessage): void => port.postMessage(message)
+
+/** Lines go to the main thread's logger, so that there is one stream of them, in order. */
+function forwardingLogger(level: LogLevel): Logger {
+  const at = (own: LoudLevel) => (message: string, fields?: Record<string, unknown>) => {
+    if (LEVELS.indexOf(own) >= LEVELS.indexOf(level)) say({ kind: 'log', level: own, message, fields })
+  }
+  const logger: Logger = {
+    level,
+    trace: at('trace'),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    fatal: at('fatal'),
+    child: () => logger,
+  }
+  return logger
+}
+
+try {
+  const core = await createCore(options, forwardingLogger(logLevel), {
+    committed: (block) => say({ kind: 'committed', block }),
+    failed: (error) => say({ kind: 'failed', error: packError(error) }),
+  })
+  const { info, ...methods } = core
+  port.on('message', (message) => answerCall(port, methods as unknown as Methods, message))
+  say({ kind: 'ready', info })
+} catch (error) {
+  say({ kind: 'failed', error: packError(error) })
+}

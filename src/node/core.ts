@@ -1,0 +1,223 @@
+// The core of a node: engine, mempool, store, write-ahead log, signer and verification pool, put together. It runs in a
+// thread of its own, so that a large block never stalls the API; everything that crosses is structured-clonable.
+
+import type { BlockView, ChainHealth, DatabaseHealth, NodeInfo, Status } from '../api/backend.ts'
+import type { Bin } from '../base/bytes.ts'
+import { binToHex, toBin, toHex } from '../base/bytes.ts'
+import { SCHEMA_VERSION } from '../chain/buckets.ts'
+import { openChainStore } from '../chain/store.ts'
+import { openWal } from '../chain/wal.ts'
+import { rawKey } from '../crypto/keys.ts'
+import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../engine/engine.ts'
+import { blockReward } from '../ledger/reward.ts'
+import { stateRoot } from '../ledger/state.ts'
+import { genesisHash as hashOf } from '../protocol/genesis.ts'
+import { systemClock } from '../ops/clock.ts'
+import type { DataDir } from '../ops/datadir.ts'
+import { Failure } from '../ops/failure.ts'
+import { readKeyFile } from '../ops/keyfile.ts'
+import type { Logger } from '../ops/logger.ts'
+import { createMetrics } from '../ops/metrics.ts'
+import type { Config } from '../ops/settings.ts'
+import { createSigner } from '../ops/signer.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import { createCoreMetrics } from './core-metrics.ts'
+import { createDeviceLimiter } from './device-limiter.ts'
+import type { Ingress } from './ingress.ts'
+import { createIngress } from './ingress.ts'
+import { blockCommit, corrupt, loadChain } from './ledger-store.ts'
+import type { Reads } from './reads.ts'
+import { createReads } from './reads.ts'
+import { createRunner } from './runner.ts'
+import { createVerifyPool } from './verify-pool.ts'
+import { blockView } from './views.ts'
+import { decodeWal } from './wal-codec.ts'
+
+export interface CoreOptions {
+  readonly paths: DataDir
+  readonly genesis: Genesis
+  readonly config: Pick<
+    Config,
+    'verifyThreads' | 'mempoolHeartbeats' | 'mempoolTransactions' | 'mempoolBytes' | 'heartbeatsPerDevicePerSecond' | 'walKeepSegments'
+  >
+}
+
+export interface CoreEvents {
+  committed(block: BlockView): void
+  failed(error: unknown): void
+}
+
+export type CoreInfo = Pick<NodeInfo, 'genesisHash' | 'witness' | 'validator' | 'policy'>
+
+export interface Core extends Reads {
+  readonly info: CoreInfo
+  heartbeats: Ingress['heartbeats']
+  submitTransaction: Ingress['transaction']
+  status(): Omit<Status, 'ready' | 'reasons' | 'uptimeMs'>
+  database(): Promise<DatabaseHealth>
+  blockchain(): ChainHealth
+  metricsText(): Promise<string>
+  drain(): void
+  stop(): Promise<void>
+}
+
+/** Transfers of one sender beside its mempool quota, and what a device may send at once. */
+const POLICY = { transfersPerSecond: 10, burst: 20 } as const
+const MAX_LIMITED_DEVICES = 200_000
+/** About 3 kB each: 100 MB at the most. */
+const MAX_CACHED_KEYS = 32_768
+
+/** @throws Failure with the cause, if the node cannot start; nothing has been changed then */
+export async function createCore({ paths, genesis, config }: CoreOptions, logger: Logger, events: CoreEvents): Promise<Core> {
+  const clock = systemClock
+  const nodeKeys = readKeyFile(paths.nodeKey, 'ed25519')
+  const validatorKeys = readKeyFile(paths.validatorKey, 'ed25519')
+  const validatorKey: Bin = toBin(rawKey(validatorKeys.publicKey, 'ed25519'))
+  const witness: Bin = toBin(rawKey(nodeKeys.publicKey, 'ed25519'))
+
+  const genesisHash = hashOf(genesis)
+  const store = await openChainStore({ path: paths.db, genesisHash, createIfMissing: true })
+  try {
+    const { ledger, headCertificate } = await loadChain(store, genesis)
+    const isValidator = ledger.validators.some(({ key }) => key === validatorKey)
+    const signer = isValidator ? createSigner({ keys: validatorKeys, path: paths.lastSigned }) : null
+    signer?.advanceTo(ledger.height + 1)
+
+    const engine = createEngine({
+      ledger,
+      headCertificate,
+      self: isValidator ? validatorKey : null,
+      mempool: {
+        ...DEFAULT_MEMPOOL_LIMITS,
+        maxHeartbeats: config.mempoolHeartbeats,
+        maxTransactions: config.mempoolTransactions,
+        maxBytes: config.mempoolBytes,
+      },
+    })
+    const metrics = createMetrics({ labels: {}, clock, thread: 'core' })
+    const observed = createCoreMetrics(metrics, engine, store, clock)
+    const pool = createVerifyPool({ threads: config.verifyThreads, maxCachedKeys: MAX_CACHED_KEYS, onFailure: (error) => events.failed(error) })
+
+    const wal = openWal({ dir: paths.wal, keepSegments: config.walKeepSegments })
+    const entries = readLog(() => decodeWal(wal.replay(ledger.height + 1), genesisHash))
+    wal.begin(ledger.height + 1)
+
+    let bodyBytes = 0
+    const runner = createRunner({
+      engine,
+      wal,
+      signer,
+      store(executed, certificate) {
+        const commit = blockCommit(engine.ledger, executed, certificate)
+        bodyBytes = commit.body.length
+        return store.commit(commit)
+      },
+      clock,
+      logger,
+      events: {
+        committed(executed, certificate) {
+          observed.observeCommit(executed)
+          const { header, body } = executed.block
+          const { minted, shares } = executed.execution
+          logger.info('Block committed', {
+            height: header.height,
+            lives: shares.length,
+            heartbeats: body.heartbeats.length,
+            transactions: body.transactions.length,
+            round: certificate.round,
+            id: binToHex(executed.id).slice(0, 16),
+          })
+          const stored = { header, heartbeats: body.heartbeats.length, transactions: body.transactions.length, minted, bodyBytes }
+          events.committed(blockView(stored, certificate, engine.ledger.validators))
+        },
+        round(height, round, proposer) {
+          observed.observeRound(round)
+          logger.debug('Round entered', { height, round, proposer: binToHex(proposer) })
+        },
+        failed: (error) => events.failed(error),
+      },
+    })
+    const limiter = createDeviceLimiter({ perSecond: config.heartbeatsPerDevicePerSecond, burst: POLICY.burst, maxDevices: MAX_LIMITED_DEVICES })
+    const ingress = createIngress({ engine, runner, pool, clock, witness, limiter, observe: observed.observeVerdict })
+    logger.info('Chain loaded', { height: ledger.height, accounts: ledger.accounts.count, replayed: entries.length, validator: isValidator })
+    runner.start(entries)
+
+    return {
+      ...createReads(engine, store),
+      info: {
+        genesisHash: toHex(genesisHash),
+        witness: binToHex(witness),
+        validator: isValidator ? binToHex(validatorKey) : null,
+        policy: { heartbeatsPerSecond: config.heartbeatsPerDevicePerSecond, ...POLICY },
+      },
+      heartbeats: ingress.heartbeats,
+      submitTransaction: ingress.transaction,
+      status() {
+        const { ledger: now, consensus } = engine
+        return {
+          syncing: false,
+          height: now.height,
+          headId: binToHex(now.headId),
+          timestampMs: now.timestampMs,
+          stateRoot: toHex(stateRoot(now, now.accountsRoot)),
+          supply: now.supply.toString(),
+          reward: blockReward(now.params, now.height + 1).toString(),
+          cumulativeLifePpm: now.cumulativeLifePpm.toString(),
+          consensus: { height: consensus.height, round: Math.max(consensus.round, 0), step: engine.phase === 'deciding' ? consensus.step : engine.phase },
+          lives: observed.liveLives(),
+          accounts: now.accounts.count,
+          mempool: {
+            heartbeats: engine.heartbeats.count,
+            transactions: engine.transfers.count,
+            bytes: engine.heartbeats.sizeBytes + engine.transfers.sizeBytes,
+          },
+          ...observed.rates(),
+          peers: 0,
+          validators: now.validators.map(({ key, power }) => ({ key: binToHex(key), power })),
+        }
+      },
+      async database() {
+        const reasons: string[] = []
+        try {
+          await store.verifyReadable()
+        } catch (error) {
+          reasons.push(error instanceof Error ? error.message : String(error))
+        }
+        return { ok: reasons.length === 0, reasons, schemaVersion: SCHEMA_VERSION, height: store.head, sizeBytes: await store.sizeBytes() }
+      },
+      blockchain() {
+        const { ledger: now, consensus } = engine
+        const agrees = store.head === now.height
+        return {
+          ok: agrees,
+          reasons: agrees ? [] : [`The store is at height ${store.head}, the ledger at ${now.height}.`],
+          height: now.height,
+          headId: binToHex(now.headId),
+          headAgeMs: clock.nowMs() - now.timestampMs,
+          round: Math.max(consensus.round, 0),
+          step: engine.phase === 'deciding' ? consensus.step : engine.phase,
+        }
+      },
+      metricsText: () => metrics.registry.metrics(),
+      drain: () => ingress.drain(),
+      async stop() {
+        ingress.drain()
+        await runner.stop()
+        await store.close()
+        await pool.close()
+        metrics.close()
+      },
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+function readLog<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof Failure ? error : corrupt(error instanceof Error ? error.message : String(error))
+  }
+}

@@ -1,0 +1,93 @@
+// The ledger in the chain store: what a block writes, and how a start reads it back.
+
+import type { BlockCommit } from '../chain/commit.ts'
+import type { ChainStore } from '../chain/store.ts'
+import { concat, equalBytes, fromBin, toBin } from '../base/bytes.ts'
+import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
+import { Accounts, PAGE_RECORDS } from '../ledger/accounts.ts'
+import type { ExecutedBlock } from '../ledger/blocks.ts'
+import type { Ledger } from '../ledger/state.ts'
+import { decodeSingletons, encodeSingletons, genesisLedger, stateRoot } from '../ledger/state.ts'
+import { Failure } from '../ops/failure.ts'
+import type { Certificate } from '../protocol/certificate.ts'
+import { decodeCertificate, encodeCertificate } from '../protocol/certificate.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import { headerId } from '../protocol/header.ts'
+import { transactionId } from '../protocol/transaction.ts'
+import type { KeyBin } from '../crypto/keys.ts'
+import { encodeStoredBody } from './body-codec.ts'
+import { decodeStoredHeader, encodeStoredHeader } from './header-codec.ts'
+
+/** @param ledger before the block */
+export function blockCommit(ledger: Ledger, { id, block, execution }: ExecutedBlock, certificate: Certificate): BlockCommit {
+  const { header, body } = block
+  const { accounts: patch } = execution
+  const opened = openedKeys(ledger, execution.accounts)
+  const openedIndices = new Map(opened.map((key, i) => [key, ledger.accounts.count + i]))
+  const pages = ledger.accounts.pagesOf(patch)
+  const storedBody = encodeStoredBody(body, {
+    timestampMs: header.timestampMs,
+    indexOf: (key) => ledger.accounts.indexOf(key) ?? openedIndices.get(key)!,
+    opened,
+  })
+  return {
+    height: header.height,
+    blockId: fromBin(id),
+    header: encodeStoredHeader({ header, heartbeats: body.heartbeats.length, transactions: body.transactions.length, minted: execution.minted, bodyBytes: storedBody.length }),
+    body: storedBody,
+    certificate: encodeCertificate(certificate),
+    // The accounts of the genesis are stored with the first block.
+    accountPages: ledger.height === 0 ? withGenesisPages(ledger, pages) : pages,
+    state: encodeSingletons(execution.state, patch.root),
+    transactionIds: body.transactions.map((transaction) => fromBin(transactionId(transaction))),
+  }
+}
+
+function openedKeys(ledger: Ledger, { indices, records }: ExecutedBlock['execution']['accounts']): KeyBin[] {
+  const keys: KeyBin[] = []
+  indices.forEach((index, i) => {
+    if (index >= ledger.accounts.count) keys.push(accountKey(records, i * RECORD_SIZE))
+  })
+  return keys
+}
+
+function withGenesisPages(ledger: Ledger, pages: { page: number; bytes: Uint8Array }[]): { page: number; bytes: Uint8Array }[] {
+  const touched = new Set(pages.map(({ page }) => page))
+  const all = [...pages]
+  for (let page = 0; page * PAGE_RECORDS < ledger.accounts.count; page++) {
+    const end = Math.min((page + 1) * PAGE_RECORDS, ledger.accounts.count)
+    if (!touched.has(page)) all.push({ page, bytes: ledger.accounts.records.slice(page * PAGE_RECORDS * RECORD_SIZE, end * RECORD_SIZE) })
+  }
+  return all
+}
+
+export interface LoadedChain {
+  readonly ledger: Ledger
+  /** Certificate of the head; null before the first block. */
+  readonly headCertificate: Certificate | null
+}
+
+/** Reads the state after the last block, and checks it against that block's header. @throws Failure `corrupt` */
+export async function loadChain(store: ChainStore, genesis: Genesis): Promise<LoadedChain> {
+  const start = genesisLedger(genesis)
+  if (store.head === 0) return { ledger: start, headCertificate: null }
+  const [header, certificate, singletons] = await Promise.all([store.header(store.head), store.certificate(store.head), store.state()])
+  if (header === undefined || certificate === undefined || singletons === undefined) throw corrupt('the last block is incomplete')
+  const stored = decodeStoredHeader(header)
+  const decodedCertificate = decodeCertificate(certificate)
+  if (stored === null || !decodedCertificate.ok) throw corrupt('the last block cannot be read')
+  const pages: Uint8Array[] = []
+  await store.loadAccountPages((bytes) => void pages.push(bytes))
+  const accounts = new Accounts()
+  const accountsRoot = accounts.load(concat(...pages))
+  const { state, accountsRoot: storedRoot } = decodeSingletons(singletons)
+  const agrees = equalBytes(accountsRoot, storedRoot) && toBin(stateRoot(state, accountsRoot)) === stored.header.stateRoot
+  if (!agrees) throw corrupt('the accounts do not agree with the last block')
+  return {
+    ledger: { ...state, genesisHash: start.genesisHash, headId: headerId(stored.header), accounts, accountsRoot },
+    headCertificate: decodedCertificate.value,
+  }
+}
+
+export const corrupt = (what: string): Failure =>
+  new Failure('corrupt', `The database is damaged: ${what}`, 'Restore the data directory from a backup, or move db and wal away and sync again.')

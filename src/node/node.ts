@@ -1,0 +1,108 @@
+// The composition root: what a node is made of, how it starts, and how it stops, on one page.
+
+import { createApi } from '../api/api.ts'
+import type { NodeEvent } from '../api/backend.ts'
+import { DEFAULT_API_OPTIONS } from '../api/options.ts'
+import { systemClock } from '../ops/clock.ts'
+import { prepareDataDir } from '../ops/datadir.ts'
+import { Failure } from '../ops/failure.ts'
+import type { Logger } from '../ops/logger.ts'
+import { createMetrics } from '../ops/metrics.ts'
+import type { Config } from '../ops/settings.ts'
+import { version } from '../ops/version.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import { createBackend } from './backend.ts'
+import { startCore } from './core-client.ts'
+
+export interface NodeOptions {
+  readonly config: Config
+  readonly genesis: Genesis
+  readonly logger: Logger
+}
+
+export interface Node {
+  /** @throws Failure; then everything that was opened is closed again */
+  start(): Promise<{ readonly url: string }>
+  /** Refuses what is new, answers what is running, finishes the block that is being stored. May be called at any time, more than once. */
+  stop(): Promise<void>
+  /** Resolves if the node must stop. */
+  readonly failed: Promise<Failure>
+}
+
+export async function createNode({ config, genesis, logger }: NodeOptions): Promise<Node> {
+  const clock = systemClock
+  const paths = prepareDataDir(config.dataDir)
+  const core = startCore({ paths, genesis, config }, logger)
+  const metrics = createMetrics({ labels: {}, clock, thread: 'main', processMetrics: true })
+  const listeners = new Set<(event: NodeEvent) => void>()
+  let reasons: readonly string[] = ['The node is starting.']
+  let api: Awaited<ReturnType<typeof createApi>> | null = null
+  let stopping: Promise<void> | null = null
+
+  async function start(): Promise<{ url: string }> {
+    try {
+      const info = await core.started
+      const backend = createBackend({
+        version: version(),
+        genesis,
+        info,
+        core: core.methods,
+        clock,
+        readiness: () => ({ ready: reasons.length === 0, reasons }),
+        subscribe(listener) {
+          listeners.add(listener)
+          return () => void listeners.delete(listener)
+        },
+      })
+      core.onCommitted((block) => {
+        for (const listener of listeners) listener({ type: 'block', block })
+        if (listeners.size > 0) void backend.status().then((status) => listeners.forEach((listener) => listener({ type: 'status', status })), () => {})
+      })
+      api = await createApi(apiOptions(config), { backend, logger: pinoLike(logger.child('api')), registry: metrics.registry })
+      const listening = await api.listen()
+      reasons = []
+      return listening
+    } catch (error) {
+      await stop()
+      throw error
+    }
+  }
+
+  async function shutDown(): Promise<void> {
+    reasons = ['The node is stopping.']
+    // A core that has failed cannot answer; what it had to say was said.
+    await core.methods.drain().catch(() => {})
+    await api?.close()
+    await core.methods.stop().catch((error: unknown) => logger.debug('Core was gone already', { error }))
+    await core.terminate()
+    metrics.close()
+  }
+
+  const stop = (): Promise<void> => (stopping ??= shutDown())
+
+  return { start, stop, failed: core.failed.then(asFailure) }
+}
+
+function asFailure(error: Error): Failure {
+  if (error instanceof Failure) return error
+  return new Failure('internal', error.message, 'This is a bug: please report it with the log.', { cause: error })
+}
+
+function apiOptions(config: Config) {
+  return {
+    ...DEFAULT_API_OPTIONS,
+    host: config.host,
+    port: config.port,
+    trustedProxies: config.trustedProxies,
+    writes: { perSecond: config.writesPerSecond, burst: config.writesPerSecond },
+    reads: { perSecond: config.readsPerSecond, burst: 2 * config.readsPerSecond },
+    maxClients: config.wsClients,
+  }
+}
+
+/** Fields first, as pino has it. */
+const pinoLike = (logger: Logger) => ({
+  info: (fields: object, message: string) => logger.info(message, { ...fields }),
+  warn: (fields: object, message: string) => logger.warn(message, { ...fields }),
+  error: (fields: object, message: string) => logger.error(message, { ...fields }),
+})

@@ -1,0 +1,215 @@
+// Runs the engine: one queue of inputs, one step at a time, effects carried out in order. Signing and writing ahead are
+// synchronous, so nothing can slip between them; only storing a block is not, and comes back as an input.
+
+import { assert, unreachable } from '../base/assert.ts'
+import type { Bin } from '../base/bytes.ts'
+import { binToHex } from '../base/bytes.ts'
+import { markVerified } from '../crypto/verified.ts'
+import type { Wal } from '../chain/wal.ts'
+import type { Effect, Verdict } from '../engine/effect.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Input } from '../engine/input.ts'
+import { step } from '../engine/step.ts'
+import type { ExecutedBlock } from '../ledger/blocks.ts'
+import type { Clock } from '../ops/clock.ts'
+import type { Logger } from '../ops/logger.ts'
+import type { Signer, SignerQuestion } from '../ops/signer.ts'
+import type { Certificate } from '../protocol/certificate.ts'
+import { proposalMessage } from '../protocol/proposal.ts'
+import { voteMessage } from '../protocol/vote.ts'
+import type { LoggedEntry } from './wal-codec.ts'
+import { WalEncoder } from './wal-codec.ts'
+
+/** What the runner tells to whom it may concern; must not throw. */
+export interface RunnerEvents {
+  /** The block is on disk, and the engine has gone on to the next height. */
+  committed(executed: ExecutedBlock, certificate: Certificate): void
+  round(height: number, round: number, proposer: Bin): void
+  /** The node cannot go on. */
+  failed(error: unknown): void
+}
+
+export interface RunnerDependencies {
+  readonly engine: Engine
+  readonly wal: Wal
+  /** Null for a node without a validator key. */
+  readonly signer: Signer | null
+  /** Stores the block atomically; the ledger is still the one before it. */
+  readonly store: (executed: ExecutedBlock, certificate: Certificate) => Promise<void>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly events: RunnerEvents
+}
+
+export interface Runner {
+  /** Replays the log of the next height, then lets the engine go. */
+  start(entries: readonly LoggedEntry[]): void
+  /** Answers with one verdict per item. */
+  submit(make: (ticket: number) => Extract<Input, { kind: 'heartbeats' | 'transaction' }>): Promise<readonly Verdict[]>
+  /** Ends at a boundary between two inputs, with nothing half stored. */
+  stop(): Promise<void>
+}
+
+export function createRunner({ engine, wal, signer, store, clock, logger, events }: RunnerDependencies): Runner {
+  const queue: Input[] = []
+  const tickets = new Map<number, (verdicts: readonly Verdict[]) => void>()
+  const timers = new Set<{ cancel(): void }>()
+  const { genesisHash } = engine.ledger
+  let encoder = new WalEncoder()
+  let nextTicket = 1
+  let running = false
+  let stopped = false
+  let storing: Promise<void> = Promise.resolve()
+
+  function enqueue(input: Input): void {
+    queue.push(input)
+    if (!running) drain()
+  }
+
+  function drain(): void {
+    running = true
+    try {
+      for (let input = queue.shift(); input !== undefined && !stopped; input = queue.shift()) {
+        const nowMs = clock.nowMs()
+        for (const effect of step(engine, input, nowMs)) carryOut(effect, nowMs)
+      }
+    } catch (error) {
+      fail(error)
+    } finally {
+      running = false
+    }
+  }
+
+  function fail(error: unknown): void {
+    if (stopped) return
+    halt()
+    events.failed(error)
+  }
+
+  function halt(): void {
+    stopped = true
+    for (const timer of timers) timer.cancel()
+    for (const refuse of tickets.values()) refuse([])
+    tickets.clear()
+  }
+
+  function carryOut(effect: Effect, nowMs: number): void {
+    switch (effect.kind) {
+      case 'log': {
+        const { kind, payload } = encoder.encode(effect.input, nowMs)
+        wal.append(kind, payload)
+        break
+      }
+      case 'sign-proposal': {
+        const { statement, block } = effect
+        const question = { height: statement.height, round: statement.round, step: 'proposal' } as const
+        const signed = sign(question, proposalMessage(genesisHash, statement))
+        if (signed !== null) {
+          const proposal = { ...statement, proposer: signed.validator, signature: signed.signature }
+          queue.push({ kind: 'proposal', proposed: markVerified({ proposal, block }) })
+        }
+        break
+      }
+      case 'sign-vote': {
+        const { statement } = effect
+        const signed = sign({ height: statement.height, round: statement.round, step: statement.type }, voteMessage(genesisHash, statement))
+        if (signed !== null) queue.push({ kind: 'vote', vote: markVerified({ ...statement, ...signed }) })
+        break
+      }
+      case 'broadcast-proposal':
+      case 'broadcast-vote':
+        // Nobody to tell yet, but whoever speaks has flushed.
+        wal.flush()
+        break
+      case 'schedule': {
+        const { timer, delayMs } = effect
+        const handle = clock.after(delayMs, () => {
+          timers.delete(handle)
+          enqueue({ kind: 'timer', timer })
+        })
+        timers.add(handle)
+        break
+      }
+      case 'commit':
+        storing = persist(effect.executed, effect.certificate)
+        break
+      case 'verdicts':
+        tickets.get(effect.ticket)?.(effect.verdicts)
+        tickets.delete(effect.ticket)
+        break
+      case 'equivocation':
+        logger.warn('Validator signed two different votes', { validator: binToHex(effect.first.validator), height: effect.first.height, round: effect.first.round })
+        break
+      case 'round':
+        events.round(effect.height, effect.round, effect.proposer)
+        break
+      default:
+        unreachable(effect)
+    }
+  }
+
+  /** Flushes the log, then signs. Null if the signer refuses: it knows of something that this process does not. */
+  function sign(question: SignerQuestion, message: Uint8Array): { validator: Bin; signature: Uint8Array } | null {
+    assert(signer !== null && engine.self !== null, 'only a validator is asked to sign')
+    wal.flush()
+    const signature = signer.sign(question, message)
+    if (signature.ok) return { validator: engine.self, signature: signature.value }
+    logger.warn('Signer refused', { ...question, reason: signature.error })
+    return null
+  }
+
+  async function persist(executed: ExecutedBlock, certificate: Certificate): Promise<void> {
+    try {
+      await store(executed, certificate)
+    } catch (error) {
+      fail(error)
+      return
+    }
+    if (stopped) return
+    const height = certificate.height
+    for (const timer of timers) timer.cancel()
+    timers.clear()
+    encoder = new WalEncoder()
+    try {
+      wal.begin(height + 1)
+    } catch (error) {
+      fail(error)
+      return
+    }
+    enqueue({ kind: 'stored', height })
+    events.committed(executed, certificate)
+  }
+
+  return {
+    start(entries) {
+      running = true
+      try {
+        // What the replay wants done waits until all of it is known: its own messages are in the log already.
+        const effects: { effect: Effect; nowMs: number }[] = []
+        for (const { input, nowMs } of entries) {
+          if (input.kind === 'proposal') encoder.remember(input.proposed.proposal.blockId)
+          for (const effect of step(engine, input, nowMs)) effects.push({ effect, nowMs })
+        }
+        for (const { effect, nowMs } of effects) carryOut(effect, nowMs)
+      } catch (error) {
+        fail(error)
+      } finally {
+        running = false
+      }
+      enqueue({ kind: 'start' })
+    },
+    submit(make) {
+      if (stopped) return Promise.resolve([])
+      const ticket = nextTicket++
+      return new Promise((resolve) => {
+        tickets.set(ticket, resolve)
+        enqueue(make(ticket))
+      })
+    },
+    async stop() {
+      halt()
+      await storing
+      wal.close()
+    },
+  }
+}

@@ -1,0 +1,140 @@
+// Signature verification off the core thread. Heartbeats are sharded by device key, so that each worker keeps its own
+// key objects; each worker has one job at a time, and what arrives meanwhile becomes its next: batches grow with load.
+
+import { SIGNING_PREFIX_SIZE } from '../crypto/hash.ts'
+import { HEARTBEAT_ROW_SIZE } from '../protocol/heartbeat.ts'
+import type { Worker } from 'node:worker_threads'
+import { startThread } from './thread.ts'
+
+export interface SignatureItem {
+  readonly message: Uint8Array
+  readonly signature: Uint8Array
+  /** Tagged, 35 bytes. */
+  readonly key: Uint8Array
+}
+
+export type VerifyJob =
+  | { readonly kind: 'heartbeats'; /** n × 245 bytes */ readonly rows: Uint8Array }
+  | { readonly kind: 'signatures'; readonly items: readonly SignatureItem[] }
+
+export interface VerifyResult {
+  /** 1 for a valid signature, in order. */
+  readonly valid: Uint8Array
+  /** For heartbeats: id and name (32 bytes each), zero where the signature is not valid. */
+  readonly hashes: Uint8Array
+}
+
+export interface VerifyPool {
+  /** @param rows n × 245 bytes: message ‖ signature */
+  heartbeats(rows: Uint8Array): Promise<VerifyResult>
+  signatures(items: readonly SignatureItem[]): Promise<boolean[]>
+  close(): Promise<void>
+}
+
+export interface VerifyPoolOptions {
+  readonly threads: number
+  /** Over all threads. */
+  readonly maxCachedKeys: number
+  /** A worker died: the node cannot go on. */
+  readonly onFailure: (error: Error) => void
+}
+
+/** Rows of one job: long enough to spread the cost of a message, short enough to answer soon. */
+const MAX_ROWS = 512
+/** The last bytes of a compressed key spread evenly over the shards. */
+const SHARD_BYTE = SIGNING_PREFIX_SIZE + 33
+
+interface Batch {
+  readonly rows: Uint8Array
+  readonly valid: Uint8Array
+  readonly hashes: Uint8Array
+  left: number
+  readonly resolve: (result: VerifyResult) => void
+}
+
+type Task =
+  | { readonly kind: 'row'; readonly batch: Batch; readonly row: number }
+  | { readonly kind: 'signatures'; readonly items: readonly SignatureItem[]; readonly resolve: (valid: boolean[]) => void }
+
+interface Shard {
+  readonly worker: Worker
+  waiting: Task[]
+  running: Task[]
+}
+
+export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPoolOptions): VerifyPool {
+  let closing = false
+  const shards: Shard[] = Array.from({ length: threads }, () => {
+    const worker = startThread('verify-worker', { maxCachedKeys: Math.ceil(maxCachedKeys / threads) })
+    const shard: Shard = { worker, waiting: [], running: [] }
+    worker.on('message', (result: VerifyResult) => finish(shard, result))
+    worker.on('error', onFailure)
+    worker.on('exit', () => {
+      if (!closing) onFailure(new Error('a verification thread has ended'))
+    })
+    return shard
+  })
+
+  function enqueue(shard: Shard, task: Task): void {
+    shard.waiting.push(task)
+    if (shard.running.length === 0 && shard.waiting.length === 1) queueMicrotask(() => next(shard))
+  }
+
+  function next(shard: Shard): void {
+    const first = shard.waiting[0]
+    if (first === undefined || shard.running.length > 0) return
+    if (first.kind === 'signatures') {
+      shard.running = shard.waiting.splice(0, 1)
+      shard.worker.postMessage({ kind: 'signatures', items: first.items } satisfies VerifyJob)
+      return
+    }
+    let count = 0
+    while (count < MAX_ROWS && shard.waiting[count]?.kind === 'row') count++
+    const tasks = shard.waiting.splice(0, count) as Extract<Task, { kind: 'row' }>[]
+    const rows = new Uint8Array(count * HEARTBEAT_ROW_SIZE)
+    tasks.forEach(({ batch, row }, i) => rows.set(rowOf(batch.rows, row), i * HEARTBEAT_ROW_SIZE))
+    shard.running = tasks
+    shard.worker.postMessage({ kind: 'heartbeats', rows } satisfies VerifyJob, [rows.buffer])
+  }
+
+  function finish(shard: Shard, result: VerifyResult): void {
+    const tasks = shard.running
+    shard.running = []
+    next(shard)
+    tasks.forEach((task, i) => {
+      if (task.kind === 'signatures') {
+        task.resolve(Array.from(result.valid, (valid) => valid === 1))
+        return
+      }
+      const { batch, row } = task
+      batch.valid[row] = result.valid[i]!
+      batch.hashes.set(result.hashes.subarray(i * 64, i * 64 + 64), row * 64)
+      if (--batch.left === 0) batch.resolve({ valid: batch.valid, hashes: batch.hashes })
+    })
+  }
+
+  return {
+    heartbeats(rows) {
+      const count = rows.length / HEARTBEAT_ROW_SIZE
+      if (count === 0) return Promise.resolve({ valid: new Uint8Array(0), hashes: new Uint8Array(0) })
+      return new Promise((resolve) => {
+        const batch: Batch = { rows, valid: new Uint8Array(count), hashes: new Uint8Array(count * 64), left: count, resolve }
+        for (let row = 0; row < count; row++) {
+          const shard = shards[rows[row * HEARTBEAT_ROW_SIZE + SHARD_BYTE]! % threads]!
+          enqueue(shard, { kind: 'row', batch, row })
+        }
+      })
+    },
+    signatures(items) {
+      if (items.length === 0) return Promise.resolve([])
+      const shard = shards.reduce((least, other) => (other.waiting.length < least.waiting.length ? other : least))
+      return new Promise((resolve) => enqueue(shard, { kind: 'signatures', items, resolve }))
+    },
+    async close() {
+      closing = true
+      await Promise.all(shards.map(({ worker }) => worker.terminate()))
+    },
+  }
+}
+
+const rowOf = (rows: Uint8Array, row: number): Uint8Array => rows.subarray(row * HEARTBEAT_ROW_SIZE, (row + 1) * HEARTBEAT_ROW_SIZE)

@@ -1,0 +1,141 @@
+// The engine's logged inputs as records of the write-ahead log.
+//
+//   kind  payload, after the clock's reading (uint64, ms)
+//      1  begin      height uint64
+//      2  timer      height uint64 ‖ name uint8 (0 interval, 1 propose, 2 prevote, 3 precommit) ‖ round uint32
+//      3  value      round uint32 ‖ block
+//      4  proposal   proposal ‖ block; without the block if an earlier record of the height holds it
+//      5  vote       vote
+
+import type { Bin } from '../base/bytes.ts'
+import { concat, readUint32, readUint64, writeUint32, writeUint64 } from '../base/bytes.ts'
+import { unreachable } from '../base/assert.ts'
+import type { Verified } from '../crypto/verified.ts'
+import { markVerified } from '../crypto/verified.ts'
+import type { LoggedInput, Timer } from '../engine/input.ts'
+import type { Block } from '../protocol/block.ts'
+import { decodeBlock, encodeBlock } from '../protocol/block.ts'
+import { headerId } from '../protocol/header.ts'
+import { decodeProposal, encodeProposal, PROPOSAL_SIZE } from '../protocol/proposal.ts'
+import { decodeVote, encodeVote } from '../protocol/vote.ts'
+import { digest } from './digest.ts'
+
+/** Of a record's kind; see the head of this file. */
+export const WAL_KIND = { begin: 1, timer: 2, value: 3, proposal: 4, vote: 5 } as const
+
+const TIMER_CODES = ['interval', 'propose', 'prevote', 'precommit'] as const
+
+export interface WalRecord {
+  readonly kind: number
+  readonly payload: Uint8Array
+}
+
+export interface LoggedEntry {
+  readonly input: LoggedInput
+  /** The clock's reading when it was processed; replays use it again. */
+  readonly nowMs: number
+}
+
+/** Writes the inputs of one height; remembers which blocks the log already holds. */
+export class WalEncoder {
+  readonly #blocks = new Set<Bin>()
+
+  encode(input: LoggedInput, nowMs: number): WalRecord {
+    const now = new Uint8Array(8)
+    writeUint64(now, 0, nowMs)
+    return { kind: WAL_KIND[input.kind], payload: concat(now, this.#payload(input)) }
+  }
+
+  /** A block that was read back counts as written. */
+  remember(id: Bin): void {
+    this.#blocks.add(id)
+  }
+
+  #payload(input: LoggedInput): Uint8Array {
+    switch (input.kind) {
+      case 'begin': {
+        const bytes = new Uint8Array(8)
+        writeUint64(bytes, 0, input.height)
+        return bytes
+      }
+      case 'timer':
+        return encodeTimer(input.timer)
+      case 'value': {
+        const round = new Uint8Array(4)
+        writeUint32(round, 0, input.round)
+        this.remember(headerId(input.block.header))
+        return concat(round, encodeBlock(input.block))
+      }
+      case 'proposal': {
+        const { proposal, block } = input.proposed
+        const known = this.#blocks.has(proposal.blockId)
+        this.remember(proposal.blockId)
+        return known ? encodeProposal(proposal) : concat(encodeProposal(proposal), encodeBlock(block))
+      }
+      case 'vote':
+        return encodeVote(input.vote)
+      default:
+        return unreachable(input)
+    }
+  }
+}
+
+/** Reads the records of one height back. @throws RangeError for a record that this version did not write */
+export function decodeWal(records: readonly WalRecord[], genesisHash: Uint8Array): LoggedEntry[] {
+  const blocks = new Map<Bin, Verified<Block>>()
+  const readBlock = (bytes: Uint8Array): Verified<Block> => {
+    // What is in our own log was verified before it was written.
+    const block = decodeBlock(bytes, genesisHash, digest)
+    if (!block.ok) throw damaged('block')
+    const verified = markVerified(block.value)
+    blocks.set(headerId(verified.header), verified)
+    return verified
+  }
+  return records.map(({ kind, payload }): LoggedEntry => {
+    const nowMs = readUint64(payload, 0)
+    const rest = payload.subarray(8)
+    return { nowMs, input: decodeInput(kind, rest, readBlock, blocks) }
+  })
+}
+
+function decodeInput(kind: number, rest: Uint8Array, readBlock: (bytes: Uint8Array) => Verified<Block>, blocks: ReadonlyMap<Bin, Verified<Block>>): LoggedInput {
+  switch (kind) {
+    case WAL_KIND.begin:
+      return { kind: 'begin', height: readUint64(rest, 0) }
+    case WAL_KIND.timer:
+      return { kind: 'timer', timer: decodeTimer(rest) }
+    case WAL_KIND.value:
+      return { kind: 'value', round: readUint32(rest, 0), block: readBlock(rest.subarray(4)) }
+    case WAL_KIND.proposal: {
+      const proposal = decodeProposal(rest.subarray(0, PROPOSAL_SIZE))
+      if (!proposal.ok) throw damaged('proposal')
+      const block = rest.length > PROPOSAL_SIZE ? readBlock(rest.subarray(PROPOSAL_SIZE)) : blocks.get(proposal.value.blockId)
+      if (block === undefined) throw damaged('proposal without its block')
+      return { kind: 'proposal', proposed: markVerified({ proposal: proposal.value, block }) }
+    }
+    case WAL_KIND.vote: {
+      const vote = decodeVote(rest)
+      if (!vote.ok) throw damaged('vote')
+      return { kind: 'vote', vote: markVerified(vote.value) }
+    }
+    default:
+      throw damaged(`record of kind ${kind}`)
+  }
+}
+
+const damaged = (what: string): RangeError => new RangeError(`the write-ahead log holds a damaged ${what}`)
+
+function encodeTimer(timer: Timer): Uint8Array {
+  const bytes = new Uint8Array(13)
+  writeUint64(bytes, 0, timer.height)
+  bytes[8] = timer.name === 'interval' ? 0 : TIMER_CODES.indexOf(timer.step)
+  writeUint32(bytes, 9, timer.name === 'interval' ? 0 : timer.round)
+  return bytes
+}
+
+export function decodeTimer(bytes: Uint8Array): Timer {
+  const height = readUint64(bytes, 0)
+  const name = TIMER_CODES[bytes[8]!]
+  if (name === undefined) throw damaged('timer')
+  return name === 'interval' ? { name, height } : { name: 'timeout', height, step: name, round: readUint32(bytes, 9) }
+}
