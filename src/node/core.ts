@@ -67,8 +67,11 @@ const MAX_LIMITED_DEVICES = 200_000
 /** About 3 kB each: 100 MB at the most. */
 const MAX_CACHED_KEYS = 32_768
 
-/** @throws Failure with the cause, if the node cannot start; nothing has been changed then */
-export async function createCore({ paths, genesis, config }: CoreOptions, logger: Logger, events: CoreEvents): Promise<Core> {
+/**
+ * @param onWrite called at every step of every write that must survive a crash (store, log, last-signed record); tests crash there
+ * @throws Failure with the cause, if the node cannot start; nothing has been changed then
+ */
+export async function createCore({ paths, genesis, config }: CoreOptions, logger: Logger, events: CoreEvents, onWrite: (label: string) => void = () => {}): Promise<Core> {
   const clock = systemClock
   const nodeKeys = readKeyFile(paths.nodeKey, 'ed25519')
   const validatorKeys = readKeyFile(paths.validatorKey, 'ed25519')
@@ -76,11 +79,11 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
   const witness: Bin = toBin(rawKey(nodeKeys.publicKey, 'ed25519'))
 
   const genesisHash = hashOf(genesis)
-  const store = await openChainStore({ path: paths.db, genesisHash, createIfMissing: true })
+  const store = await openChainStore({ path: paths.db, genesisHash, createIfMissing: true, onWrite })
   try {
     const { ledger, headCertificate } = await loadChain(store, genesis)
     const isValidator = ledger.validators.some(({ key }) => key === validatorKey)
-    const signer = isValidator ? createSigner({ keys: validatorKeys, path: paths.lastSigned }) : null
+    const signer = isValidator ? createSigner({ keys: validatorKeys, path: paths.lastSigned, onWrite }) : null
     signer?.advanceTo(ledger.height + 1)
 
     const engine = createEngine({
@@ -98,7 +101,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const observed = createCoreMetrics(metrics, engine, store, clock)
     const pool = createVerifyPool({ threads: config.verifyThreads, maxCachedKeys: MAX_CACHED_KEYS, onFailure: (error) => events.failed(error) })
 
-    const wal = openWal({ dir: paths.wal, keepSegments: config.walKeepSegments })
+    const wal = openWal({ dir: paths.wal, keepSegments: config.walKeepSegments, onWrite })
     const entries = readLog(() => decodeWal(wal.replay(ledger.height + 1), genesisHash))
     wal.begin(ledger.height + 1)
 
