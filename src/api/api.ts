@@ -49,7 +49,7 @@ function listenFailure(error: unknown, host: string, port: number): unknown {
   const where = `port ${port} on ${host}`
   switch (code) {
     case 'EADDRINUSE':
-      return new Failure('port', `${where} is taken by another process`, 'Stop that process, or choose another port with --port', { cause: error })
+      return new Failure('port', `${where} is taken by another process`, 'Stop it, or choose another port with --port', { cause: error })
     case 'EACCES':
       return new Failure('port', `${where} may not be used without more rights`, 'Choose a port above 1023 with --port', { cause: error })
     case 'EADDRNOTAVAIL':

@@ -5,7 +5,10 @@ import type { Socket } from 'node:net'
 import type { ProblemCode } from './problem.ts'
 import { PROBLEM_TYPE, problemBody } from './problem.ts'
 
-const CODES: Readonly<Record<string, ProblemCode>> = { HPE_HEADER_OVERFLOW: 'headers_too_large', ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout' }
+const CODES: Readonly<Record<string, ProblemCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+}
 
 /** Answers with a problem if the connection still can, and ends it. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {

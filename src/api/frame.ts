@@ -7,7 +7,9 @@ import { TOPICS } from './schema/stream.ts'
 import type { Submission } from './submission.ts'
 import { isObject, submissionFromJson } from './submission.ts'
 
-export type Frame = { readonly type: 'heartbeats'; readonly submission: Submission } | { readonly type: 'subscribe'; readonly topics: readonly Topic[] }
+export type Frame =
+  | { readonly type: 'heartbeats'; readonly submission: Submission }
+  | { readonly type: 'subscribe'; readonly topics: readonly Topic[] }
 
 /** The object in a text frame. Throws a Problem. */
 export function parseFrame(data: Buffer, isBinary: boolean): Record<string, unknown> {
@@ -48,7 +50,9 @@ export function readFrame(frame: Record<string, unknown>): Frame {
 }
 
 function only(members: Record<string, unknown>, name: string): unknown {
-  if (Object.keys(members).some((key) => key !== name)) throw new Problem('malformed', `Beside type and ref, the frame has the member ${name}, and no other.`)
+  if (Object.keys(members).some((key) => key !== name)) {
+    throw new Problem('malformed', `Beside type and ref, the frame has the member ${name}, and no other.`)
+  }
   return members[name]
 }
 

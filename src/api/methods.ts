@@ -13,9 +13,8 @@ export class MethodTable {
   /** Methods of the resource at `url` (path and query as sent), sorted; empty if there is none. */
   allowed(url: string): string[] {
     const segments = url.split(/[?#]/, 1)[0]!.split('/')
-    const found = this.#routes.filter(
-      (route) => route.segments.length === segments.length && route.segments.every((segment, i) => segment === segments[i] || (segment.startsWith(':') && segments[i] !== '')),
-    )
+    const fits = (template: string, i: number): boolean => template === segments[i] || (template.startsWith(':') && segments[i] !== '')
+    const found = this.#routes.filter((route) => route.segments.length === segments.length && route.segments.every(fits))
     return [...new Set(found.map(({ method }) => method))].sort()
   }
 }

@@ -33,7 +33,11 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
     registers,
   })
   const clients = new Gauge({ name: 'pulse_websocket_clients', help: 'Connected WebSocket clients', registers })
-  const lagged = new Counter({ name: 'pulse_websocket_lagged_total', help: 'WebSocket clients dropped because they read too slowly', registers })
+  const lagged = new Counter({
+    name: 'pulse_websocket_lagged_total',
+    help: 'WebSocket clients dropped because they read too slowly',
+    registers,
+  })
   return {
     request(method, route, status, seconds) {
       durations.observe({ method, route }, seconds)

@@ -3,7 +3,9 @@
 import swagger from '@fastify/swagger'
 import type { TSchema } from 'typebox'
 import type { App } from './routes/context.ts'
-import { AccountPage, AccountSchema, BlockPage, BlockSchema, CommittedHeartbeat, HeartbeatPage, TransactionPage, TransactionSchema } from './schema/chain.ts'
+import {
+  AccountPage, AccountSchema, BlockPage, BlockSchema, CommittedHeartbeat, HeartbeatPage, TransactionPage, TransactionSchema,
+} from './schema/chain.ts'
 import { Problem } from './schema/common.ts'
 import { Accepted, HeartbeatBatchInput, HeartbeatInput, Refused, TransactionAccepted, Verdicts, VitalsInput } from './schema/heartbeat.ts'
 import { AliveSchema, ChainHealthSchema, DatabaseHealthSchema, NodeSchema, ReadySchema, StatusSchema } from './schema/node.ts'
@@ -29,7 +31,9 @@ export async function describe(app: App, version: string): Promise<void> {
       info: {
         title: 'Pulse node',
         version,
-        description: 'HTTP API v2 of a Pulse full node. Refusals are problem details (RFC 9457) with a stable code. Amounts are decimal strings of base units.',
+        description:
+          'HTTP API v2 of a Pulse full node. Refusals are problem details (RFC 9457) with a stable code. ' +
+          'Amounts are decimal strings of base units.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } as never,
       },
       tags: TAGS,

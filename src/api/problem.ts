@@ -75,5 +75,6 @@ export function problemOf(error: unknown): Problem | null {
   const known = code === undefined ? undefined : FRAMEWORK_CODES[code]
   if (known !== undefined) return new Problem(known)
   if (validation !== undefined) return new Problem('malformed', error.message)
-  return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? new Problem('malformed', 'The request is not well-formed.') : null
+  const isClients = statusCode !== undefined && statusCode >= 400 && statusCode < 500
+  return isClients ? new Problem('malformed', 'The request is not well-formed.') : null
 }

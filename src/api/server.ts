@@ -3,7 +3,7 @@
 import cors from '@fastify/cors'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import websocket from '@fastify/websocket'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { fastify } from 'fastify'
 import { Failure } from '../ops/failure.ts'
 import { answerClientError } from './client-error.ts'
@@ -36,23 +36,31 @@ export interface Server {
 export async function createServer(options: ApiOptions, dependencies: ApiDependencies, draining: () => boolean): Promise<Server> {
   const { backend, logger, registry } = dependencies
   const app = createApp(options)
-  const context: ApiContext = { ...dependencies, options, draining, metrics: createApiMetrics(registry), writeLimiter: createRateLimiter(options.writes) }
+  const metrics = createApiMetrics(registry)
+  const context: ApiContext = { ...dependencies, options, draining, metrics, writeLimiter: createRateLimiter(options.writes) }
   const methods = new MethodTable()
   const errorLimiter = createRateLimiter({ perSecond: 1, burst: 20 })
   app.addHook('onRoute', (route) => methods.add(route))
 
   await app.register(cors, { origin: '*', exposedHeaders: '*', strictPreflight: false, maxAge: 86_400 })
-  await app.register(websocket, { options: { maxPayload: options.maxFrameBytes }, preClose: (done) => done(), errorHandler: (_error, socket) => socket.terminate() })
+  await app.register(websocket, {
+    options: { maxPayload: options.maxFrameBytes },
+    // stream.ts says goodbye to the clients.
+    preClose: (done) => done(),
+    errorHandler: (_error, socket) => socket.terminate(),
+  })
   await describe(app, backend.node.version)
 
   admitRequests(app, context, methods)
   app.addHook('onResponse', async (request, reply) => {
-    context.metrics.request(request.method, request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1_000)
+    metrics.request(request.method, request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1_000)
   })
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error)
     if (problem !== null) return sendProblem(reply, problem)
-    if (errorLimiter.take('', performance.now()) === 0) logger.error({ err: error, requestId: request.id, route: request.routeOptions.url }, 'Request failed')
+    if (errorLimiter.take('', performance.now()) === 0) {
+      logger.error({ err: error, requestId: request.id, route: request.routeOptions.url }, 'Request failed')
+    }
     return sendProblem(reply, internal(request))
   })
 
@@ -88,11 +96,12 @@ function createApp(options: ApiOptions): App {
       clientErrorHandler: answerClientError,
       frameworkErrors: (error, _request, reply) => {
         reply.headers({ ...SAFE_HEADERS, 'access-control-allow-origin': '*' })
-        void sendProblem(reply as FastifyReply, problemOf(error) ?? new Problem('malformed'))
+        void sendProblem(reply, problemOf(error) ?? new Problem('malformed'))
       },
     }).withTypeProvider<TypeBoxTypeProvider>()
   } catch (error) {
-    throw new Failure('config', `a trusted proxy is not an address or range: ${(error as Error).message}`, 'Correct the list of trusted proxies', { cause: error })
+    const cause = `a trusted proxy is not an address or range: ${(error as Error).message}`
+    throw new Failure('config', cause, 'Correct the list of trusted proxies', { cause: error })
   }
   app.setValidatorCompiler(validatorCompiler)
   // The views are made by the backend and declared by the schemas: nothing has to be filtered on the way out.
@@ -122,7 +131,8 @@ function admitRequests(app: App, { options, writeLimiter, draining }: ApiContext
     }
     if (request.is404) {
       const allowed = methods.allowed(request.url)
-      throw allowed.length === 0 ? new Problem('not_found', 'There is no such path.') : new Problem('method_not_allowed', undefined, { allow: allowed.join(', ') })
+      if (allowed.length === 0) throw new Problem('not_found', 'There is no such path.')
+      throw new Problem('method_not_allowed', undefined, { allow: allowed.join(', ') })
     }
     if (request.ws && request.routeOptions.url !== '/v2/ws') throw new Problem('malformed', 'This resource does not speak WebSocket.')
     if (draining() && (isWrite || request.ws)) throw new Problem('draining')

@@ -42,10 +42,11 @@ const REFUSALS = {
   signature: refusal('malformed', 'signature must be the canonical base64 of 64 bytes.'),
   nonce: refusal('malformed', `nonce must be the canonical base64 of ${NONCE_SIZE} bytes.`),
   together: refusal('malformed', 'vitals and nonce must be sent together.'),
-  vitals: refusal('malformed', 'vitals must be an object with the lists rrMs and motionMilliG and the number temperatureCentiC, and nothing else.'),
+  vitals: refusal('malformed', 'vitals have the lists rrMs and motionMilliG and the number temperatureCentiC, and nothing else.'),
   range: refusal(
     'out_of_range',
-    `vitals are integers: 1 to ${MAX_RR_INTERVALS} rrMs of ${MIN_RR_MS} to ${MAX_RR_MS}, up to ${MAX_MOTION_SAMPLES} motionMilliG of at most ${MAX_MOTION_MILLI_G}, temperatureCentiC up to 65535.`,
+    `vitals are integers: 1 to ${MAX_RR_INTERVALS} rrMs of ${MIN_RR_MS} to ${MAX_RR_MS}, ` +
+      `up to ${MAX_MOTION_SAMPLES} motionMilliG of at most ${MAX_MOTION_MILLI_G}, temperatureCentiC up to 65535.`,
   ),
 } as const
 
@@ -64,7 +65,9 @@ export function submissionFromJson(heartbeats: unknown): Submission {
 /** n × 245 bytes. Throws a Problem if the size is wrong. */
 export function submissionFromBytes(bytes: Uint8Array): Submission {
   const count = bytes.length / SUBMISSION_SIZE
-  if (count === 0 || !Number.isInteger(count)) throw new Problem('malformed', `The body must be a multiple of ${SUBMISSION_SIZE} bytes, and not empty.`)
+  if (count === 0 || !Number.isInteger(count)) {
+    throw new Problem('malformed', `The body must be a multiple of ${SUBMISSION_SIZE} bytes, and not empty.`)
+  }
   checkCount(count)
   const none = Array<null>(count).fill(null)
   return { batch: new Uint8Array(bytes), vitals: none, refusals: none }
@@ -115,4 +118,6 @@ function readVitals(vitals: unknown, nonce: unknown): SubmittedVitals | Refusal 
   return vitalsInRange(read) ? read : REFUSALS.range
 }
 
-export const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

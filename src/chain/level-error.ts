@@ -15,9 +15,11 @@ export function levelFailure(error: unknown, path: string): Failure {
   if (error instanceof Failure) return error
   const { code, message, cause } = error as LevelError
   if (code === 'LEVEL_DATABASE_NOT_OPEN' && cause !== undefined) return levelFailure(cause, path)
-  if (code === 'LEVEL_LOCKED' && !/No locks available|Permission denied|Read-only/.test(message)) return lockedFailure(path, { cause: error })
+  const isLocked = code === 'LEVEL_LOCKED' && !/No locks available|Permission denied|Read-only/.test(message)
+  if (isLocked) return lockedFailure(path, { cause: error })
   // A file that the manifest names and that is gone is damage, not an I/O error.
-  if (code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && /No such file/.test(message))) return corruptChain(message, { cause: error })
+  const isFileLost = code === 'LEVEL_IO_ERROR' && /No such file/.test(message)
+  if (code === 'LEVEL_CORRUPTION' || isFileLost) return corruptChain(message, { cause: error })
   if (code === 'LEVEL_IO_ERROR' || code === 'LEVEL_LOCKED') {
     return new Failure('storage', `The chain database cannot be read or written: ${message}`, diskRemedy(message), { cause: error })
   }
@@ -26,5 +28,6 @@ export function levelFailure(error: unknown, path: string): Failure {
 }
 
 export function lockedFailure(path: string, options?: ErrorOptions): Failure {
-  return new Failure('locked', `The database ${path} is in use`, 'Another pulse-node runs on this data directory: stop it, or choose another --data-dir.', options)
+  const remedy = 'Another pulse-node runs on this data directory: stop it, or choose another --data-dir.'
+  return new Failure('locked', `The database ${path} is in use`, remedy, options)
 }

@@ -22,13 +22,15 @@ export function inspectLevelFiles(path: string): 'absent' | 'present' {
     throw storageFailure(`Cannot read the database directory ${path}`, error)
   }
   const logs = names.filter((name) => /^\d+\.log$/.test(name)).sort()
-  const hasData = logs.length > 0 || names.some((name) => /^\d+\.(ldb|sst)$/.test(name) || (/^MANIFEST-/.test(name) && !isFirstManifest(name)))
+  const isData = (name: string): boolean => /^\d+\.(ldb|sst|log)$/.test(name) || (name.startsWith('MANIFEST-') && !isFirstManifest(name))
   if (!names.includes('CURRENT')) {
-    if (hasData) throw corruptChain(`${join(path, 'CURRENT')} is missing`)
+    if (names.some(isData)) throw corruptChain(`${join(path, 'CURRENT')} is missing`)
     return 'absent'
   }
   const manifest = /^(MANIFEST-\d+)\n$/.exec(read(join(path, 'CURRENT')).toString('latin1'))?.[1]
-  if (manifest === undefined || !names.includes(manifest)) throw corruptChain(`${join(path, 'CURRENT')} does not name a manifest that is there`)
+  if (manifest === undefined || !names.includes(manifest)) {
+    throw corruptChain(`${join(path, 'CURRENT')} does not name a manifest that is there`)
+  }
   if (logs.length === 0 && !isFirstManifest(manifest)) throw corruptChain(`the log of ${path} is missing`)
   for (const name of logs) {
     const result = inspectLog(read(join(path, name)))

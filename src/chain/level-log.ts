@@ -72,11 +72,12 @@ const unmask = (masked: number): number => {
  * valid record could be part of a payload that somebody crafted.)
  */
 function findRun(log: Uint8Array, from: number, blockEnd: number, isBlockWhole: boolean): number | null {
+  const lastEnd = isBlockWhole ? blockEnd - HEADER_SIZE + 1 : blockEnd
   for (let start = from; start + HEADER_SIZE <= blockEnd; start++) {
     const type = log[start + 6]!
     if (type !== FULL && type !== FIRST) continue
     let end: number | null = start
-    while (end !== null && end < blockEnd && !(isBlockWhole && blockEnd - end < HEADER_SIZE)) end = recordEnd(log, end, blockEnd)
+    while (end !== null && end < lastEnd) end = recordEnd(log, end, blockEnd)
     if (end !== null) return start
   }
   return null

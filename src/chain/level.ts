@@ -13,7 +13,7 @@ export type Level = ClassicLevel<Uint8Array, Uint8Array>
 export interface OpenLevel {
   readonly level: Level
   readonly path: string
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /**
@@ -22,12 +22,15 @@ export interface OpenLevel {
  */
 const openPaths = new Set<string>()
 
-/** Few and large files: the limits of open descriptors belong to connections. */
+/**
+ * LevelDB maps its tables into memory, so files × open files bounds what it adds to the process: about 70 × 4 MiB.
+ * A small write buffer keeps the log short (it is read at each start), and few pages twice on disk.
+ */
 const SETTINGS = {
-  writeBufferSize: 8 * 1024 * 1024,
-  maxFileSize: 16 * 1024 * 1024,
-  cacheSize: 16 * 1024 * 1024,
-  maxOpenFiles: 256,
+  writeBufferSize: 4 * 1024 * 1024,
+  maxFileSize: 4 * 1024 * 1024,
+  cacheSize: 8 * 1024 * 1024,
+  maxOpenFiles: 80,
 } as const
 
 /** @throws Failure `locked`, `corrupt`, `storage`; `config` if there is none and `createIfMissing` is false */
@@ -40,7 +43,7 @@ export async function openLevel(path: string, createIfMissing: boolean): Promise
       if (!createIfMissing) throw noDatabase(path)
       makeDirectory(path)
     }
-    const level: Level = new ClassicLevel<Uint8Array, Uint8Array>(path, { keyEncoding: 'view', valueEncoding: 'view', createIfMissing, ...SETTINGS })
+    const level: Level = new ClassicLevel(path, { keyEncoding: 'view', valueEncoding: 'view', createIfMissing, ...SETTINGS })
     await level.open()
     const close = async (): Promise<void> => {
       await level.close()

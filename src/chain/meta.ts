@@ -35,9 +35,10 @@ export async function identify({ level, path }: OpenLevel, genesisHash: Uint8Arr
   const found = await readSealed(level, metaKey(MetaKey.genesisHash))
   if (found === undefined) throw corruptChain(`${path} has no genesis hash`)
   if (!equalBytes(found, genesisHash)) {
+    const name = (hash: Uint8Array): string => `${toHex(hash.subarray(0, 4))}…`
     throw new Failure(
       'wrong_network',
-      `The chain database belongs to the network ${toHex(found.subarray(0, 4))}…, the genesis file to ${toHex(genesisHash.subarray(0, 4))}…`,
+      `The chain database belongs to the network ${name(found)}, the genesis file to ${name(genesisHash)}`,
       'Use the genesis file that belongs to this data directory, or another --data-dir.',
     )
   }
@@ -46,7 +47,8 @@ export async function identify({ level, path }: OpenLevel, genesisHash: Uint8Arr
 async function initialise(level: Level, genesisHash: Uint8Array): Promise<void> {
   const version = new Uint8Array(4)
   writeUint32(version, 0, SCHEMA_VERSION)
-  await level.batch([putSealed(metaKey(MetaKey.schemaVersion), version), putSealed(metaKey(MetaKey.genesisHash), genesisHash)], { sync: true })
+  const records = [putSealed(metaKey(MetaKey.schemaVersion), version), putSealed(metaKey(MetaKey.genesisHash), genesisHash)]
+  await level.batch(records, { sync: true })
 }
 
 /** Height 0 and no id before the first block. */
@@ -57,5 +59,6 @@ export interface Head {
 
 export async function readHead(level: Level): Promise<Head> {
   const value = await readSealed(level, metaKey(MetaKey.head))
-  return value === undefined ? { height: 0, id: undefined } : { height: readHeight(value, 0), id: value.slice(HEIGHT_SIZE, HEIGHT_SIZE + ID_SIZE) }
+  if (value === undefined) return { height: 0, id: undefined }
+  return { height: readHeight(value, 0), id: value.slice(HEIGHT_SIZE, HEIGHT_SIZE + ID_SIZE) }
 }

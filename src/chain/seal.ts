@@ -27,7 +27,9 @@ export function unseal(key: Uint8Array, sealed: Uint8Array): Uint8Array {
   const size = sealed.length - SEAL_SIZE
   // LevelDB hands out Buffers, whose `slice` shares memory; a plain view behaves as everywhere else.
   const value = new Uint8Array(sealed.buffer, sealed.byteOffset, Math.max(size, 0))
-  if (size < 0 || readUint32(sealed, size) !== crc32(value, crc32(key))) throw corruptChain(`a record of bucket ${key[0]} has a wrong checksum`)
+  if (size < 0 || readUint32(sealed, size) !== crc32(value, crc32(key))) {
+    throw corruptChain(`a record of bucket ${key[0]} has a wrong checksum`)
+  }
   return value
 }
 
@@ -35,7 +37,7 @@ export function corruptChain(why: string, options?: ErrorOptions): Failure {
   return new Failure(
     'corrupt',
     `The chain database is damaged: ${why}`,
-    'Check the disk, then restore the data directory from a backup, or move db/ away and sync the chain again; keep the keys and last-signed.json.',
+    'Check the disk, then restore a backup, or move db/ away and sync the chain again; keep the keys and last-signed.json.',
     options,
   )
 }

@@ -83,7 +83,7 @@ export async function openChainStore(options: ChainStoreOptions): Promise<ChainS
 function createStore({ level, path, close }: OpenLevel, opened: Head, options: ChainStoreOptions): ChainStore {
   let head = opened
   let pending: Promise<void> | null = null
-  let failed: unknown
+  let failed: Error | undefined
 
   const guard = async <T>(read: () => Promise<T>): Promise<T> => {
     try {
@@ -112,7 +112,7 @@ function createStore({ level, path, close }: OpenLevel, opened: Head, options: C
       }
       await options.onWrite?.('store:after-commit')
     } catch (error) {
-      failed = error
+      failed = error as Error
       throw error
     }
     head = { height: commit.height, id: commit.blockId.slice() }

@@ -9,7 +9,8 @@ import { Failure } from '../ops/failure.ts'
 import type { WriteHook } from '../ops/fsync.ts'
 import { makeDirectory, storageFailure, syncDirectory, writeFully } from '../ops/fsync.ts'
 import type { Segment, WalRecord } from './segment.ts'
-import { MARK_SIZE, MAX_FRAME_BYTES, MAX_RECORD_BYTES, RECORD_HEADER_SIZE, decodeSegment, encodeFrame, encodeSegmentHeader } from './segment.ts'
+import { MARK_SIZE, MAX_FRAME_BYTES, MAX_RECORD_BYTES, RECORD_HEADER_SIZE } from './segment.ts'
+import { decodeSegment, encodeFrame, encodeSegmentHeader } from './segment.ts'
 
 /** Every method throws Failure `storage` if the disk fails; from then on nothing more is written. */
 export interface Wal {
@@ -182,7 +183,7 @@ function assertReadable(segment: Segment, path: string): void {
     throw new Failure(
       'corrupt',
       `The write-ahead log ${path} ${why}`,
-      'Check the disk and keep a copy of the file; then restore the data directory from a backup, or move this file away and keep last-signed.json.',
+      'Check the disk, then restore a backup, or move this file away; keep last-signed.json as it is.',
     )
   }
 }
@@ -194,7 +195,9 @@ function assertReadable(segment: Segment, path: string): void {
  */
 export function* readSegment(path: string): Generator<WalRecord, Pick<Segment, 'condition' | 'validBytes'>> {
   const height = NAME.exec(basename(path))?.[1]
-  if (height === undefined) throw new Failure('config', `${path} is no segment of a write-ahead log`, 'Name a file like wal/0000000000000001.wal.')
+  if (height === undefined) {
+    throw new Failure('config', `${path} is no segment of a write-ahead log`, 'Name a file like wal/0000000000000001.wal.')
+  }
   let bytes: Uint8Array
   try {
     bytes = readFileSync(path)

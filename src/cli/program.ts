@@ -16,7 +16,7 @@ import { registerStart } from './commands/start.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerVerify } from './commands/verify.ts'
 import { WIDTH } from './output.ts'
-import { version } from './version.ts'
+import { version } from '../ops/version.ts'
 
 export function createProgram(cli: Cli): Command {
   const program = new Command('pulse-node')

@@ -42,13 +42,20 @@ export async function runSmoke(io: Io, dataDir: string, onStep: (step: SmokeStep
       onStep(done)
     }
     try {
-      const [value, detail] = await run()
+      const [value, detail] = await withLimit(run())
       end(true, detail)
       return value
     } catch (error) {
-      end(false, error instanceof Failure ? error.line : String(error))
+      end(false, error instanceof Failure ? error.message : String(error))
       throw new StepFailed()
     }
+  }
+
+  /** For a step that neither ends nor fails. Longer than what `soon` waits, which knows better what is missing. */
+  async function withLimit<T>(promise: Promise<T>): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const timer = io.clock.after(2 * STEP_TIMEOUT_MS, () => reject(new Failure('failed', `No end within ${(2 * STEP_TIMEOUT_MS) / 1_000} s`, '')))
+    return Promise.race([promise, late]).finally(() => timer.cancel())
   }
 
   async function soon<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
@@ -62,7 +69,7 @@ export async function runSmoke(io: Io, dataDir: string, onStep: (step: SmokeStep
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error
   } finally {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp().catch(() => undefined)
+    for (const cleanUp of cleanUps.reverse()) await withLimit(cleanUp()).catch(() => undefined)
   }
   return steps
 }
@@ -92,7 +99,7 @@ async function allSteps(io: Io, dataDir: string, step: Step, soon: Soon, cleanUp
   const devices = simulatedDevices(1)
   const { keys, keyText } = devices[0]!.identity
   const hearts = new AbortController()
-  const beating = await step('first heartbeat', async () => {
+  const { running } = await step('first heartbeat', async () => {
     const { promise: accepted, resolve, reject } = Promise.withResolvers<void>()
     const trouble = (code: string, detail: string): void => reject(new Failure('refused', code, detail))
     const running = runHearts({ url: client.url, fetch: io.fetch, devices, everyMs: BEAT_EVERY_MS, signal: hearts.signal, onTrouble: trouble, onVerdict: (ok) => ok && resolve() })
@@ -102,7 +109,8 @@ async function allSteps(io: Io, dataDir: string, step: Step, soon: Soon, cleanUp
       await running
     })
     await accepted
-    return [running, `accepted from ${keyText.slice(0, 12)}…`]
+    // Within an object: the step must not wait for the hearts to stop.
+    return [{ running }, `accepted from ${keyText.slice(0, 12)}…`]
   })
   await step('first block', async () => {
     const block = await soon('No block', () => client.block('1'))
@@ -128,7 +136,7 @@ async function allSteps(io: Io, dataDir: string, step: Step, soon: Soon, cleanUp
   })
   const supply = await step('supply', async () => {
     hearts.abort()
-    await beating
+    await running
     const total = await soon('Balances and supply do not agree', () => balancedSupply(client, keyText))
     return [total, `balance = supply = ${formatAmount(total)}`]
   })

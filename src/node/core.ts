@@ -6,6 +6,7 @@ import type { Bin } from '../base/bytes.ts'
 import { binToHex, toBin, toHex } from '../base/bytes.ts'
 import { SCHEMA_VERSION } from '../chain/buckets.ts'
 import { openChainStore } from '../chain/store.ts'
+import type { Wal } from '../chain/wal.ts'
 import { openWal } from '../chain/wal.ts'
 import { rawKey } from '../crypto/keys.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../engine/engine.ts'
@@ -19,6 +20,7 @@ import { readKeyFile } from '../ops/keyfile.ts'
 import type { Logger } from '../ops/logger.ts'
 import { createMetrics } from '../ops/metrics.ts'
 import type { Config } from '../ops/settings.ts'
+import type { Signer } from '../ops/signer.ts'
 import { createSigner } from '../ops/signer.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { createCoreMetrics } from './core-metrics.ts'
@@ -84,6 +86,8 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const { ledger, headCertificate } = await loadChain(store, genesis)
     const isValidator = ledger.validators.some(({ key }) => key === validatorKey)
     const signer = isValidator ? createSigner({ keys: validatorKeys, path: paths.lastSigned, onWrite }) : null
+    const wal = openWal({ dir: paths.wal, keepSegments: config.walKeepSegments, onWrite })
+    refuseLostBlocks(ledger.height, signer, wal)
     signer?.advanceTo(ledger.height + 1)
 
     const engine = createEngine({
@@ -101,7 +105,6 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const observed = createCoreMetrics(metrics, engine, store, clock)
     const pool = createVerifyPool({ threads: config.verifyThreads, maxCachedKeys: MAX_CACHED_KEYS, onFailure: (error) => events.failed(error) })
 
-    const wal = openWal({ dir: paths.wal, keepSegments: config.walKeepSegments, onWrite })
     const entries = readLog(() => decodeWal(wal.replay(ledger.height + 1), genesisHash))
     wal.begin(ledger.height + 1)
 
@@ -215,6 +218,12 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     await store.close()
     throw error
   }
+}
+
+/** The log and the signer are never more than one height ahead: what they know of was stored before. */
+function refuseLostBlocks(head: number, signer: Signer | null, wal: Wal): void {
+  const known = Math.max(signer?.last().height ?? 0, wal.heights().at(-1) ?? 0)
+  if (known > head + 1) throw corrupt(`it ends at height ${head}, but this node has worked on height ${known}`)
 }
 
 function readLog<T>(read: () => T): T {

@@ -49,19 +49,36 @@ function safeError(error: Error, depth: number): Record<string, unknown> {
   return safe
 }
 
-/** `12:58:01 warn  api  Client refused  reason=too_old` @param line one JSON line of pino */
-export function prettyLine(line: string, { colour }: { colour: boolean }): string {
+export interface PrettyOptions {
+  readonly colour: boolean
+  /** Columns of the terminal; fields of an everyday line (info) that would go beyond are left out. */
+  readonly width: number
+}
+
+/** `12:58:01 warn api Client refused reason=too_old` @param line one JSON line of pino */
+export function prettyLine(line: string, { colour, width }: PrettyOptions): string {
   const { time, level, module, msg, ...fields } = JSON.parse(line) as Record<string, unknown>
   const style = (format: Parameters<typeof styleText>[0], text: string): string => (colour ? styleText(format, text, { validateStream: false }) : text)
-  const parts = [style('dim', clockTime(time))]
-  if (level === 'warn') parts.push(style('yellow', 'warn'))
-  else if (level === 'error' || level === 'fatal') parts.push(style('red', level))
-  else if (level !== 'info') parts.push(style('dim', String(level)))
-  if (level !== 'info' && module !== undefined) parts.push(style('dim', String(module)))
-  parts.push(plain(String(msg)))
+  const head = [style('dim', clockTime(time))]
+  if (level === 'warn') head.push(style('yellow', 'warn'))
+  else if (level === 'error' || level === 'fatal') head.push(style('red', level))
+  else if (level !== 'info') head.push(style('dim', String(level)))
+  if (level !== 'info' && module !== undefined) head.push(style('dim', String(module)))
+  const message = plain(String(msg))
+  let text = [...head, message].join(' ')
   const stacks: string[] = []
-  for (const [name, value] of Object.entries(fields)) parts.push(style('dim', `${plain(name)}=`) + fieldText(value, stacks))
-  return [parts.join(' '), ...stacks].join('\n') + '\n'
+  let columns = level === 'info' ? 'hh:mm:ss '.length + message.length : -Infinity
+  for (const [name, value] of Object.entries(fields)) {
+    const [key, shown] = [`${plain(name)}=`, fieldText(value, stacks)]
+    columns += 1 + key.length + shown.length
+    // One column is kept for the sign that something is missing.
+    if (columns >= width) {
+      text += '…'
+      break
+    }
+    text += ' ' + style('dim', key) + shown
+  }
+  return [text, ...stacks].join('\n') + '\n'
 }
 
 /** Local time of day: dates are in the JSON form. */
@@ -82,7 +99,7 @@ function fieldText(value: unknown, stacks: string[]): string {
 
 /** Ids and keys are cut to what an eye can compare. */
 function textOf(text: string): string {
-  if (/^[0-9a-f]{64}$/.test(text) || /^z[1-9A-HJ-NP-Za-km-z]{40,60}$/.test(text)) return text.slice(0, 8) + '…'
+  if (/^[0-9a-f]{16,64}$/.test(text) || /^z[1-9A-HJ-NP-Za-km-z]{40,60}$/.test(text)) return text.slice(0, 8) + '…'
   return text === '' || /[\s"=]/.test(text) ? JSON.stringify(plain(text)) : plain(text)
 }
 

@@ -38,8 +38,8 @@ export const isPretty = (format: LogFormat, terminal: boolean): boolean => forma
 export function createLogger({ level, format, destination }: LoggerOptions): Logger {
   const terminal = destination === undefined && isatty(STDOUT)
   const out = destination ?? pino.destination({ fd: STDOUT, sync: true })
-  const colour = terminal && (process.env['NO_COLOR'] ?? '') === ''
-  const stream: DestinationStream = isPretty(format, terminal) ? { write: (line) => void out.write(prettyLine(line, { colour })) } : { write: (line) => void out.write(line) }
+  const look = { colour: terminal && (process.env['NO_COLOR'] ?? '') === '', width: terminal ? (process.stdout.columns ?? 80) : Infinity }
+  const stream: DestinationStream = isPretty(format, terminal) ? { write: (line) => void out.write(prettyLine(line, look)) } : { write: (line) => void out.write(line) }
   const root = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, stream)
   return wrap(root)
 }

@@ -67,7 +67,7 @@ const RECORD_MODE = 0o600
 /** @throws Failure `signer` if the record is missing, broken or of another key; `storage` if it cannot be read or written */
 export function createSigner(options: SignerOptions): Signer {
   const { keys, path, onWrite } = options
-  if (keys.curve !== 'ed25519') throw new Failure('signer', 'The validator key is not on the curve Ed25519', 'Choose the validator key file.')
+  if (keys.curve !== 'ed25519') throw new Failure('signer', 'The validator key is not an Ed25519 key', 'Choose the validator key file.')
   const publicKey = keyToText(keys.publicKey)
   let failed: unknown
   let record = load()
@@ -85,7 +85,9 @@ export function createSigner(options: SignerOptions): Signer {
   }
 
   function save(next: SignedRecord): SignedRecord {
-    if (failed !== undefined) throw new Failure('storage', 'The last-signed record could not be written', 'Start the node again.', { cause: failed })
+    if (failed !== undefined) {
+      throw new Failure('storage', 'The last-signed record could not be written', 'Start the node again.', { cause: failed })
+    }
     try {
       const step: WriteHook | undefined = onWrite && ((label) => onWrite(`signer:${label}`))
       replaceFile(path, encodeRecord(next, publicKey), RECORD_MODE, step)

@@ -15,7 +15,7 @@ export const uint8 = new UintNumberType(1)
 export const uint32 = new UintNumberType(4)
 
 /** The library reads any 8 bytes into a double: above 2^53 − 1 it rounds, and what is a power of two even survives encoding again. */
-class SafeUint64Type extends UintNumberType {
+export class SafeUint64Type extends UintNumberType {
   override value_deserializeFromBytes(...args: Parameters<UintNumberType['value_deserializeFromBytes']>): number {
     const value = super.value_deserializeFromBytes(...args)
     if (!Number.isSafeInteger(value)) throw new RangeError('an integer above 2^53 - 1')

@@ -139,7 +139,7 @@ export interface TestServer extends Server {
   readonly logger: ReturnType<typeof silentLogger>
   readonly registry: Registry
   drain(): void
-  inject(request: InjectOptions | string): Promise<LightMyRequestResponse>
+  readonly inject: (request: InjectOptions | string) => Promise<LightMyRequestResponse>
 }
 
 /** A server to inject into; it is closed when the test ends. */
@@ -162,7 +162,7 @@ export async function testServer(
     logger,
     registry,
     drain: () => (draining = true),
-    inject: (request) => server.app.inject(request) as Promise<LightMyRequestResponse>,
+    inject: (request) => server.app.inject(request),
   }
 }
 

@@ -105,7 +105,7 @@ t.test('a broken list of proxies is a failure of the configuration', async (t) =
 
 t.test('a failure of the node answers 500 with a request id, and only the log says more', async (t) => {
   const secret = 'LEVEL_SECRET at /data/db'
-  const server = await testServer(t, { backend: { status: () => Promise.reject(new Error(secret)), block: () => Promise.reject('a bare string') as never } })
+  const server = await testServer(t, { backend: { status: () => Promise.reject(new Error(secret)), block: () => Promise.reject(Object.assign(new Error('bare'), { statusCode: 500 })) } })
   for (const url of ['/status', '/v2/blocks/7']) {
     const answer = await server.inject(url)
     t.equal(answer.statusCode, 500)
@@ -165,7 +165,9 @@ t.test('a taken port and an address of another machine are failures that say wha
 
 t.test('draining: /ready says so first, writes are refused, what runs is finished, then the port is free', async (t) => {
   const finish: { now?: () => void } = {}
-  const running = new Promise<void>((resolve) => (finish.now = resolve))
+  const running = new Promise<void>((resolve) => {
+    finish.now = resolve
+  })
   const { api, url, port } = await listening(t, { drainDelayMs: 150 }, { status: () => running.then(statusView) })
   const slow = fetch(`${url}/status`)
   await delay(20)

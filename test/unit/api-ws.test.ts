@@ -45,11 +45,14 @@ async function client(t: Ends, url: string): Promise<Peer> {
     if (waiter === undefined) frames.push(frame)
     else waiter(frame)
   })
-  const closed = new Promise<[number, string]>((resolve) => socket.on('close', (code, reason) => resolve([code, reason.toString()])))
+  const closed = once(socket, 'close').then(([code, reason]: [number, Buffer]) => [code, reason.toString()] as [number, string])
   await once(socket, 'open')
   const next = () => {
     const frame = frames.shift()
-    return frame === undefined ? new Promise<Record<string, unknown>>((resolve) => waiting.push(resolve)) : Promise.resolve(frame)
+    if (frame !== undefined) return Promise.resolve(frame)
+    return new Promise<Record<string, unknown>>((resolve) => {
+      waiting.push(resolve)
+    })
   }
   return {
     socket,

@@ -67,5 +67,6 @@ t.test('a read-only file system is refused', { skip }, async (t) => {
   const script = 'mount --bind "$3" "$3" && mount -o remount,ro,bind "$3" && "$1" "$2" look "$3/db"; "$1" "$2" look "$3/new"'
   const [command, ...args] = inNamespace(script, process.execPath, WRITER, dir)
   const output = spawnSync(command!, args, { encoding: 'utf8' }).stdout
-  t.equal(output.match(/^failed storage .*(Read-only file system|EROFS).* Mount the file system writable.*\(storage\)$/gm)?.length, 2, output)
+  const line = /^failed storage .*(Read-only file system|EROFS).* Mount the file system writable.*\(storage\)$/gm
+  t.equal(output.match(line)?.length, 2, output)
 })

@@ -44,7 +44,8 @@ async function readAll(path: string): Promise<number> {
     }
     // The state root tells an older page or state from the newest one; the store hands out whole ones of one block.
     const state = await store.state()
-    if (!Array.from({ length: head }, (_, i) => commitOf(head - i).state).some((each) => equalBytes(each, state!))) throw new Error('wrong state')
+    const isOneOfOurs = Array.from({ length: head }, (_, i) => commitOf(head - i).state).some((each) => equalBytes(each, state!))
+    if (!isOneOfOurs) throw new Error('wrong state')
     await store.loadAccountPages((bytes, page) => {
       for (let height = head; height > 0; height--) if (equalBytes(pageOf(page, height), bytes)) return
       throw new Error('wrong page')

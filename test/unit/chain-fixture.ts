@@ -12,14 +12,14 @@ export function bytesOf(seed: string, size: number): Uint8Array {
 }
 
 export function commitOf(height: number, bodyBytes: number = 500): BlockCommit {
-  const page = height % 3
+  const pages = height === 1 ? [0, 1, 2] : [height % 3]
   return {
     height,
     blockId: bytesOf(`id ${height}`, 32),
     header: bytesOf(`header ${height}`, 300),
     body: bytesOf(`body ${height}`, bodyBytes),
     certificate: bytesOf(`certificate ${height}`, 120),
-    accountPages: height === 1 ? [0, 1, 2].map((each) => ({ page: each, bytes: pageOf(each, 1) })) : [{ page, bytes: pageOf(page, height) }],
+    accountPages: pages.map((page) => ({ page, bytes: pageOf(page, height) })),
     state: bytesOf(`state ${height}`, 200),
     transactionIds: [0, 1].map((index) => transactionIdOf(height, index)),
   }

@@ -5,6 +5,7 @@
 //   fill  commits until the disk is full, tries once more, and prints both failures and the head
 
 import { writeSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { openChainStore } from '../../src/chain/store.ts'
 import type { Failure } from '../../src/ops/failure.ts'
 import { GENESIS_HASH, commitOf } from './chain-fixture.ts'
@@ -19,7 +20,7 @@ try {
     await store.close()
     process.exit()
   }
-  if (mode === 'hold') await new Promise((resolve) => setTimeout(resolve, 60_000))
+  if (mode === 'hold') await setTimeout(60_000)
   try {
     for (;;) {
       await store.commit(commitOf(store.head + 1, mode === 'fill' ? 50_000 : 3_000))

@@ -66,7 +66,7 @@ t.test('the precommit timeout is set as L47 and L48 say', async (t) => {
     { desc: 'once in a round', given: [start, ...precommits('AB', 0, null)], input: precommit('C', 0, null), effects: [], state: { didL47: true } },
     { desc: 'precommits of another round do not count', given: [start, timeout('precommit', 0), precommit('A', 0, null)], input: precommit('B', 0, null), effects: [], state: { round: 1, didL47: false } },
     { desc: 'once in each round', given: [start, ...precommits('AB', 0, null), timeout('precommit', 0), precommit('A', 1, null)], input: precommit('B', 1, null), effects: ['timeout precommit 1'], state: { round: 1 } },
-    { desc: 'when a round starts for which they are there already', given: [start, ...precommits('BC', 1, null)], input: precommit('A', 1, null), effects: ['round 1 by B', 'timeout propose 1', 'timeout precommit 1'], state: { round: 1, step: 'propose' } },
+    { desc: 'when a round starts for which they are there already', given: [...precommits('AB', 1, null)], input: start, effects: ['round 0 by A', 'timeout propose 0', 'round 1 by B', 'timeout propose 1', 'timeout precommit 1'], state: { round: 1, step: 'propose' } },
     { desc: 'not if it is a decision', given: [start, proposed(0, 'X'), precommit('A', 0, 'X')], input: precommit('B', 0, 'X'), effects: ['decide 0 X by AB'], state: { didL47: false } },
   ])
 })

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
 import { prettyLine } from '../../src/ops/log-format.ts'
 import type { LogFormat, Logger, LogLevel } from '../../src/ops/logger.ts'
@@ -114,8 +115,23 @@ t.test('no text from outside can steer the terminal', async (t) => {
 
 t.test('colour is used only when it is asked for', async (t) => {
   const line = JSON.stringify({ time: '2026-01-01T00:00:00.000Z', level: 'warn', msg: 'M', a: 1 })
-  t.notMatch(prettyLine(line, { colour: false }), '\u001b')
-  t.match(prettyLine(line, { colour: true }), '\u001b[33mwarn\u001b[39m')
+  t.notMatch(prettyLine(line, { colour: false, width: 80 }), '\u001b')
+  t.match(prettyLine(line, { colour: true, width: 80 }), '\u001b[33mwarn\u001b[39m')
+})
+
+t.test('an everyday line fits the terminal by leaving out its last fields; a warning is never cut', async (t) => {
+  const fields = { height: 1_234_567, lives: 3, heartbeats: 3, transactions: 0, round: 0, id: 'ab'.repeat(32) }
+  const line = (level: string): string => JSON.stringify({ time: '2026-01-01T00:00:00.000Z', level, msg: 'Block committed', ...fields })
+  for (let width = 25; width <= 120; width++) {
+    for (const colour of [true, false]) {
+      const text = stripVTControlCharacters(prettyLine(line('info'), { colour, width })).trimEnd()
+      t.ok(text.length <= width, `${width}: ${text}`)
+      t.equal(text.endsWith('Block committed…') || / \w+=\w+…?$/.test(text), true, text)
+    }
+    t.match(prettyLine(line('warn'), { colour: false, width }), /round=0 id=abababab…\n$/)
+  }
+  t.match(prettyLine(line('info'), { colour: false, width: 80 }), 'Block committed height=1234567 lives=3 heartbeats=3 transactions=0…')
+  t.match(prettyLine(line('info'), { colour: false, width: 120 }), 'round=0 id=abababab…')
 })
 
 t.test('auto is pretty on a terminal and JSON elsewhere', async (t) => {

@@ -12,7 +12,9 @@ import { createSigner } from '../../src/ops/signer.ts'
 
 const keys = keyPairFromSecret('ed25519', new Uint8Array(32).fill(1))
 const STEPS = ['proposal', 'prevote', 'precommit'] as const
-const HOOKS = ['before-write', 'after-open', 'after-write', 'after-sync', 'after-rename', 'after-directory-sync'].map((label) => `signer:${label}`)
+const HOOKS = ['before-write', 'after-open', 'after-write', 'after-sync', 'after-rename', 'after-directory-sync'].map(
+  (label) => `signer:${label}`,
+)
 
 const make = (path: string): Signer => createSigner({ keys, path, initialise: true })
 const reopen = (path: string): Signer => createSigner({ keys, path })

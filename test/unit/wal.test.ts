@@ -112,7 +112,8 @@ t.test('kinds and sizes have limits', async (t) => {
   for (const kind of [1, 2, 3]) wal.append(kind, new Uint8Array(MAX_RECORD_BYTES).fill(kind))
   wal.flush()
   wal.close()
-  t.same(open(dir).replay(1).map(({ kind, payload }) => [kind, payload.length, payload.at(-1)]), [1, 2, 3].map((kind) => [kind, MAX_RECORD_BYTES, kind]))
+  const found = open(dir).replay(1).map(({ kind, payload }) => [kind, payload.length, payload.at(-1)])
+  t.same(found, [1, 2, 3].map((kind) => [kind, MAX_RECORD_BYTES, kind]))
 })
 
 t.test('a segment that ends anywhere loses its incomplete flush only, and can be continued', async (t) => {

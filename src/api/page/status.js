@@ -102,7 +102,8 @@ function drawChart() {
   })
   chart.replaceChildren(...bars)
   const sum = shown.reduce((total, { heartbeats }) => total + heartbeats, 0)
-  chart.setAttribute('aria-label', `${number.format(sum)} heartbeats in the last ${shown.length} blocks, at most ${number.format(most)} in one`)
+  const label = `${number.format(sum)} heartbeats in the last ${shown.length} blocks, at most ${number.format(most)} in one`
+  chart.setAttribute('aria-label', label)
 }
 
 function showBlocks(list) {

@@ -13,7 +13,12 @@ import type { Page } from './paging.ts'
 import { nextOffset, PageQuery, pageOf } from './paging.ts'
 
 const BlockParams = Type.Object(
-  { ref: Type.String({ pattern: '^(latest|[1-9][0-9]{0,14}|[0-9a-fA-F]{64})$', description: '"latest", a height, or an id of 64 hex digits' }) },
+  {
+    ref: Type.String({
+      pattern: '^(latest|[1-9][0-9]{0,14}|[0-9a-fA-F]{64})$',
+      description: '"latest", a height, or an id of 64 hex digits',
+    }),
+  },
   STRICT,
 )
 

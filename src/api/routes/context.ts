@@ -6,7 +6,13 @@ import type { RateLimiter } from '../limiter.ts'
 import type { ApiMetrics } from '../metrics.ts'
 import type { ApiDependencies, ApiOptions } from '../options.ts'
 
-export type App = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
 
 export interface ApiContext extends ApiDependencies {
   readonly options: ApiOptions

@@ -19,11 +19,14 @@ const schema = {
     content: {
       'application/json': { schema: Type.Union([ref(HeartbeatInput), ref(HeartbeatBatchInput)]) },
       'application/octet-stream': {
-        schema: Type.String({ format: 'binary', description: `1 to ${MAX_BATCH} times message ‖ signature, ${SUBMISSION_SIZE} bytes each, without vitals` }),
+        schema: Type.String({
+          format: 'binary',
+          description: `1 to ${MAX_BATCH} times message ‖ signature, ${SUBMISSION_SIZE} bytes each, without vitals`,
+        }),
       },
     },
   },
-  response: responses(Type.Union([ref(Accepted), ref(Verdicts)]), 'The verdict, or the verdicts of the batch', 400, 413, 415, 422, 429, 503),
+  response: responses(Type.Union([ref(Accepted), ref(Verdicts)]), 'The verdict or verdicts', 400, 403, 409, 413, 415, 422, 429, 503),
 }
 
 export async function heartbeatRoutes(app: App, { backend, metrics }: ApiContext): Promise<void> {

@@ -28,11 +28,8 @@ export async function nodeRoutes(app: App, { backend, registry, options, drainin
     addressWritesPerSecond: options.writes.perSecond,
     addressReadsPerSecond: options.reads.perSecond,
   }
-  app.get('/v2/node', read('readNode', 'Network, witness key, clock and limits: all that a device must know', responses(ref(NodeSchema), 'The node', 429)), async () => ({
-    ...facts,
-    nowMs: backend.nowMs(),
-    limits,
-  }))
+  const node = read('readNode', 'Network, witness key, clock and limits: what a device must know', responses(ref(NodeSchema), 'The node', 429))
+  app.get('/v2/node', node, async () => ({ ...facts, nowMs: backend.nowMs(), limits }))
 
   app.get('/status', read('readStatus', 'State of the node and its network', responses(ref(StatusSchema), 'The state', 429)), async () => {
     const status = await backend.status()
@@ -48,13 +45,11 @@ export async function nodeRoutes(app: App, { backend, registry, options, drainin
     return { ready, reasons }
   })
 
-  app.get('/health/database', read('readDatabaseHealth', 'Does the database work?', responses(ref(DatabaseHealthSchema), 'It does', 429, 503)), async () =>
-    healthy(await backend.database()),
-  )
+  const database = read('readDatabaseHealth', 'Does the database work?', responses(ref(DatabaseHealthSchema), 'It does', 429, 503))
+  app.get('/health/database', database, async () => healthy(await backend.database()))
 
-  app.get('/health/blockchain', read('readChainHealth', 'Does the chain grow?', responses(ref(ChainHealthSchema), 'It does', 429, 503)), async () =>
-    healthy(await backend.blockchain()),
-  )
+  const blockchain = read('readChainHealth', 'Does the chain grow?', responses(ref(ChainHealthSchema), 'It does', 429, 503))
+  app.get('/health/blockchain', blockchain, async () => healthy(await backend.blockchain()))
 
   app.get('/metrics', read('readMetrics', 'Metrics', metricsResponse), async (_request, reply) => {
     const [own, core] = await Promise.all([registry.metrics(), backend.metricsText()])

@@ -13,7 +13,8 @@ const FILES = [
 
 /** The page loads nothing from elsewhere and runs no inline script. */
 const PAGE_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 export async function pageRoutes(app: App): Promise<void> {
   for (const { url, file, type } of FILES) {

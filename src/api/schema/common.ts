@@ -9,7 +9,10 @@ export const STRICT = { additionalProperties: false } as const
 
 export const Hex32 = Type.String({ pattern: '^[0-9a-f]{64}$', description: '32 bytes as lower-case hex' })
 export const Amount = Type.String({ pattern: '^[0-9]{1,20}$', description: 'Amount in base units (1 PULSE = 100 000 000), decimal digits' })
-export const KeyText = Type.String({ pattern: '^z[1-9A-HJ-NP-Za-km-z]{40,59}$', description: 'Tagged public key, multibase base58btc (the body of a did:key)' })
+export const KeyText = Type.String({
+  pattern: '^z[1-9A-HJ-NP-Za-km-z]{40,59}$',
+  description: 'Tagged public key, multibase base58btc (the body of a did:key)',
+})
 export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 export const UnixMs = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Unix time, ms' })
 export const Reasons = Type.Array(Type.String(), { description: 'One sentence each; empty if nothing is wrong' })

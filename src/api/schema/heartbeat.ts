@@ -9,12 +9,24 @@ import { MAX_BATCH } from '../limits.ts'
 import { Hex32, ref, STRICT } from './common.ts'
 
 const base64 = (sizeBytes: number, what: string) =>
-  Type.String({ contentEncoding: 'base64', minLength: base64Size(sizeBytes), maxLength: base64Size(sizeBytes), description: `${what}, ${sizeBytes} bytes, canonical base64` })
+  Type.String({
+    contentEncoding: 'base64',
+    minLength: base64Size(sizeBytes),
+    maxLength: base64Size(sizeBytes),
+    description: `${what}, ${sizeBytes} bytes, canonical base64`,
+  })
 
 export const VitalsInput = Type.Object(
   {
-    rrMs: Type.Array(Type.Integer({ minimum: MIN_RR_MS, maximum: MAX_RR_MS }), { minItems: 1, maxItems: MAX_RR_INTERVALS, description: 'Intervals between beats, ms' }),
-    motionMilliG: Type.Array(Type.Integer({ minimum: 0, maximum: MAX_MOTION_MILLI_G }), { maxItems: MAX_MOTION_SAMPLES, description: 'Magnitudes of acceleration without gravity, milli-g' }),
+    rrMs: Type.Array(Type.Integer({ minimum: MIN_RR_MS, maximum: MAX_RR_MS }), {
+      minItems: 1,
+      maxItems: MAX_RR_INTERVALS,
+      description: 'Intervals between beats, ms',
+    }),
+    motionMilliG: Type.Array(Type.Integer({ minimum: 0, maximum: MAX_MOTION_MILLI_G }), {
+      maxItems: MAX_MOTION_SAMPLES,
+      description: 'Magnitudes of acceleration without gravity, milli-g',
+    }),
     temperatureCentiC: Type.Integer({ minimum: 0, maximum: 0xffff, description: 'Hundredths of °C; 0 if not measured' }),
   },
   { ...STRICT, $id: 'Vitals', description: 'What the sensors measured. The witness checks it and never passes it on.' },
@@ -36,20 +48,34 @@ export const HeartbeatBatchInput = Type.Object(
 )
 
 export const Accepted = Type.Object(
-  { accepted: Type.Literal(true), id: Hex32, weightPpm: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'Weight to expect, parts per million' }) },
+  {
+    accepted: Type.Literal(true),
+    id: Hex32,
+    weightPpm: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'Weight to expect, parts per million' }),
+  },
   { $id: 'Accepted' },
 )
 
 export const Refused = Type.Object({ accepted: Type.Literal(false), code: Type.String(), detail: Type.String() }, { $id: 'Refused' })
 
 export const Verdicts = Type.Object(
-  { verdicts: Type.Array(Type.Union([ref(Accepted), ref(Refused)]), { maxItems: MAX_BATCH, description: 'In the order of the heartbeats' }) },
+  {
+    verdicts: Type.Array(Type.Union([ref(Accepted), ref(Refused)]), {
+      maxItems: MAX_BATCH,
+      description: 'In the order of the heartbeats',
+    }),
+  },
   { $id: 'Verdicts' },
 )
 
 export const TransactionInput = Type.Object(
   {
-    message: Type.String({ contentEncoding: 'base64', minLength: 4, maxLength: base64Size(MAX_TRANSACTION_BYTES), description: 'The signed bytes, canonical base64' }),
+    message: Type.String({
+      contentEncoding: 'base64',
+      minLength: 4,
+      maxLength: base64Size(MAX_TRANSACTION_BYTES),
+      description: 'The signed bytes, canonical base64',
+    }),
     signature: base64(64, 'The signature of the sender'),
   },
   { ...STRICT, $id: 'TransactionSubmission' },

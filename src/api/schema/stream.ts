@@ -12,15 +12,29 @@ const reference = Type.Optional(Type.String({ maxLength: MAX_REF, description: '
 export const TOPICS = ['blocks', 'status'] as const
 export type Topic = (typeof TOPICS)[number]
 
+const HeartbeatsFrame = Type.Object(
+  {
+    type: Type.Literal('heartbeats'),
+    ref: reference,
+    heartbeats: Type.Array(ref(HeartbeatInput), { minItems: 1, maxItems: MAX_BATCH }),
+  },
+  STRICT,
+)
+const HeartbeatFrame = Type.Object({ type: Type.Literal('heartbeat'), ref: reference, ...HeartbeatInput.properties }, STRICT)
+const SubscribeFrame = Type.Object(
+  {
+    type: Type.Literal('subscribe'),
+    ref: reference,
+    topics: Type.Array(Type.Union(TOPICS.map((topic) => Type.Literal(topic))), {
+      maxItems: TOPICS.length,
+      description: 'All topics from now on',
+    }),
+  },
+  STRICT,
+)
+
 export const ClientFrame = Type.Union(
-  [
-    Type.Object({ type: Type.Literal('heartbeats'), ref: reference, heartbeats: Type.Array(ref(HeartbeatInput), { minItems: 1, maxItems: MAX_BATCH }) }, STRICT),
-    Type.Object({ type: Type.Literal('heartbeat'), ref: reference, ...HeartbeatInput.properties }, STRICT),
-    Type.Object(
-      { type: Type.Literal('subscribe'), ref: reference, topics: Type.Array(Type.Union(TOPICS.map((topic) => Type.Literal(topic))), { maxItems: TOPICS.length, description: 'All topics from now on' }) },
-      STRICT,
-    ),
-  ],
+  [HeartbeatsFrame, HeartbeatFrame, SubscribeFrame],
   { $id: 'ClientFrame', description: 'What a WebSocket client may send' },
 )
 

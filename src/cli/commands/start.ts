@@ -11,7 +11,7 @@ import type { Cli, Run } from '../cli.ts'
 import { action } from '../cli.ts'
 import { addSettingFlags, configOf, integerFlag } from '../flags.ts'
 import { record } from '../output.ts'
-import { version } from '../version.ts'
+import { version } from '../../ops/version.ts'
 import { DEVELOPMENT_NETWORK } from './init.ts'
 
 const EXAMPLES = `
