@@ -56,7 +56,9 @@ export function createClient(url: string, fetch: typeof globalThis.fetch): NodeC
     const { status, json } = await requestJson(http, body === undefined ? { method: 'GET', path } : { method: 'POST', path, body })
     if (status < 400 && json !== undefined) return json
     const { code, detail = '' } = problemOf(json)
-    if (code === undefined) throw new Failure('unreachable', `What answers at ${url} is no Pulse node (HTTP ${status})`, 'Check --url and the port.')
+    if (code === undefined) {
+      throw new Failure('unreachable', `What answers at ${url} is no Pulse node (HTTP ${status})`, 'Check --url and the port.')
+    }
     if (code === 'not_found') return null
     throw new Failure('refused', `The node refused: ${code}`, detail)
   }

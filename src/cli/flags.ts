@@ -19,7 +19,9 @@ export function addSettingFlags(command: Command, names: readonly SettingName[] 
     const option = new Option(`${flagOf(name)} ${value}`, `${setting.description}${defaultText(name)}`).helpGroup(`${setting.group}:`)
     if (name === 'seeds' || name === 'trustedProxies') option.argParser(join)
     command.addOption(option)
-    if (name === 'seeds') command.addOption(new Option('--peers <list>', 'the same as --seed, separated by commas').helpGroup('Network:').argParser(join))
+    if (name === 'seeds') {
+      command.addOption(new Option('--peers <list>', 'the same as --seed, separated by commas').helpGroup('Network:').argParser(join))
+    }
   }
   command.addOption(new Option('--config <file>', 'configuration file (default: config.json in the data directory)').helpGroup('Node:'))
   return command

@@ -8,7 +8,7 @@ import type { HeartbeatQueue } from '../device/queue.ts'
 import { createQueue } from '../device/queue.ts'
 import type { Device, RunSummary } from '../device/run.ts'
 import { runDevices } from '../device/run.ts'
-import type { Clock } from '../ops/clock.ts'
+import type { Io } from './io.ts'
 
 /** Between two heartbeats of a device, ms. */
 export const BEAT_EVERY_MS = 2_000
@@ -37,7 +37,10 @@ export async function connect({ url, fetch, onTrouble }: Pick<HeartsOptions, 'ur
   return { client, queue: createQueue({ client, onFailure: (error) => onTrouble(error.code, error.message) }) }
 }
 
-/** Runs until the signal stops the devices or all sources have ended. @throws DeviceError `development_only`, or if the node cannot be read */
+/**
+ * Runs until the signal stops the devices or all sources have ended.
+ * @throws DeviceError `development_only`, or if the node cannot be read
+ */
 export async function runHearts(options: HeartsOptions): Promise<RunSummary> {
   const { queue } = await connect(options)
   const seen = new Set<string>()
@@ -69,7 +72,7 @@ export function simulatedDevices(count: number): Device[] {
 }
 
 /** A signal that comes with SIGINT or SIGTERM, or when the time is over. `close` takes the listeners away. */
-export function stopSignal({ clock, signals }: { clock: Clock; signals: Pick<NodeJS.EventEmitter, 'on' | 'off'> }, seconds?: number): { signal: AbortSignal; close(): void } {
+export function stopSignal({ clock, signals }: Pick<Io, 'clock' | 'signals'>, seconds?: number): { signal: AbortSignal; close(): void } {
   const controller = new AbortController()
   const stop = (): void => controller.abort()
   const timer = seconds === undefined ? null : clock.after(seconds * 1_000, stop)

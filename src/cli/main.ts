@@ -23,9 +23,9 @@ export async function main(args: readonly string[], io: Io = processIo()): Promi
     // Help that nobody asked for stands in place of a missing command, and has been printed.
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT_CODES.usage
     const failure = toFailure(error, helpCommand(program, args))
-    const { code, message, remedy } = failure
-    io.err(args.includes('--json') ? toJsonLine({ error: { code, exitCode: failure.exitCode, message, remedy } }) : `pulse-node: ${failure.line}\n`)
-    return failure.exitCode
+    const { code, exitCode: failed, message, remedy } = failure
+    io.err(args.includes('--json') ? toJsonLine({ error: { code, exitCode: failed, message, remedy } }) : `pulse-node: ${failure.line}\n`)
+    return failed
   }
 }
 

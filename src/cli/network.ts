@@ -63,7 +63,8 @@ export function initialise(path: string, genesis: Genesis | SoloOptions): Initia
 function refuseExisting(paths: DataDir): void {
   const found = [paths.genesis, paths.nodeKey, paths.validatorKey, paths.lastSigned, paths.db, paths.wal].find((path) => existsSync(path))
   if (found === undefined) return
-  throw new Failure('genesis', `There is already ${found}`, 'Nothing was changed. Choose another --data-dir, or start the node that is there.')
+  const instead = found === paths.genesis ? 'start the node that is there' : 'if an init was cut short here, remove what it left'
+  throw new Failure('genesis', `There is already ${found}`, `Nothing was changed. Choose another --data-dir, or ${instead}.`)
 }
 
 function soloGenesis({ network, development, threshold, intervalMs, nowMs }: SoloOptions, { node, validator }: NodeKeys): Genesis {
@@ -90,7 +91,12 @@ export function readGenesis(path: string): Genesis {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new Failure('genesis', `Cannot read the genesis ${path} (${(error as NodeJS.ErrnoException).code})`, 'Check the path, or make a network with pulse-node init.', { cause: error })
+    throw new Failure(
+      'genesis',
+      `Cannot read the genesis ${path} (${(error as NodeJS.ErrnoException).code})`,
+      'Check the path, or make a network with pulse-node init.',
+      { cause: error },
+    )
   }
   const read = genesisFromJson(text)
   if (read.ok) return read.value

@@ -14,9 +14,11 @@ export const toJson = (value: unknown): string => JSON.stringify(value, member, 
 /** One line of JSON, for streams of records. */
 export const toJsonLine = (value: unknown): string => JSON.stringify(value, member) + '\n'
 
-const BORDERLESS = Object.fromEntries(
-  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'].map((name) => [name, '']),
-)
+const LINES = [
+  'top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right',
+  'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle',
+]
+const BORDERLESS = Object.fromEntries(LINES.map((name) => [name, '']))
 
 type Cell = string | number | bigint
 

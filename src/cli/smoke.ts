@@ -54,7 +54,8 @@ export async function runSmoke(io: Io, dataDir: string, onStep: (step: SmokeStep
   /** For a step that neither ends nor fails. Longer than what `soon` waits, which knows better what is missing. */
   async function withLimit<T>(promise: Promise<T>): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = io.clock.after(2 * STEP_TIMEOUT_MS, () => reject(new Failure('failed', `No end within ${(2 * STEP_TIMEOUT_MS) / 1_000} s`, '')))
+    const limitMs = 2 * STEP_TIMEOUT_MS
+    const timer = io.clock.after(limitMs, () => reject(new Failure('failed', `No end within ${limitMs / 1_000} s`, '')))
     return Promise.race([promise, late]).finally(() => timer.cancel())
   }
 
@@ -102,7 +103,15 @@ async function allSteps(io: Io, dataDir: string, step: Step, soon: Soon, cleanUp
   const { running } = await step('first heartbeat', async () => {
     const { promise: accepted, resolve, reject } = Promise.withResolvers<void>()
     const trouble = (code: string, detail: string): void => reject(new Failure('refused', code, detail))
-    const running = runHearts({ url: client.url, fetch: io.fetch, devices, everyMs: BEAT_EVERY_MS, signal: hearts.signal, onTrouble: trouble, onVerdict: (ok) => ok && resolve() })
+    const running = runHearts({
+      url: client.url,
+      fetch: io.fetch,
+      devices,
+      everyMs: BEAT_EVERY_MS,
+      signal: hearts.signal,
+      onTrouble: trouble,
+      onVerdict: (accepted) => accepted && resolve(),
+    })
     running.catch(reject)
     cleanUps.push(async () => {
       hearts.abort()
@@ -148,7 +157,9 @@ async function allSteps(io: Io, dataDir: string, step: Step, soon: Soon, cleanUp
   })
 }
 
-const positive = <T extends { balance: string }>(account: T | null): T | null => (account !== null && BigInt(account.balance) > 0n ? account : null)
+function positive<T extends { balance: string }>(account: T | null): T | null {
+  return account !== null && BigInt(account.balance) > 0n ? account : null
+}
 
 /** The supply once nothing waits any more and the only account holds all of it. */
 async function balancedSupply(client: NodeClient, key: string): Promise<bigint | null> {

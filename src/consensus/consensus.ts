@@ -12,14 +12,14 @@ import type { ValidatorSet } from '../protocol/validators.ts'
 import { totalPower } from '../protocol/validators.ts'
 import type { Vote, VoteType } from '../protocol/vote.ts'
 import type { RoundWindow } from './bounds.ts'
-import { isFuture, PROPOSERS_REMEMBERED } from './bounds.ts'
+import { isFuture, isKept, PROPOSERS_REMEMBERED } from './bounds.ts'
 import type { ConsensusEffect } from './effect.ts'
 import type { ConsensusInput, Judge } from './input.ts'
 import type { HeldProposal, ProposalKeeper } from './proposal-keeper.ts'
 import { addProposal, createProposalKeeper, firstProposal, isValidBlock, pruneProposals } from './proposal-keeper.ts'
 import type { MessageLog, RoundState, Surroundings } from './round-machine.ts'
 import { applyRules, initialRoundState, onTimeout, proposeValue, recallLock, startRound } from './round-machine.ts'
-import type { VoteKeeper } from './vote-keeper.ts'
+import type { Quorum, VoteKeeper } from './vote-keeper.ts'
 import {
   addQuorum, addVote, backedBlocks, changesSomething, createVoteKeeper, hasQuorum, hasQuorumFor, isRound, pruneVotes, quorumBlock, quorumFrom,
   quorumRounds, skipRound, votesFor,
@@ -85,6 +85,14 @@ export function hasVote(state: Consensus, vote: Vote): boolean {
   return !changesSomething(state.votes, vote, windowOf(state)) && !recallsLock(state, vote)
 }
 
+/** False for a set of votes that shows nothing new, or no quorum at all, so that it need not be logged. */
+export function teachesQuorum(state: Consensus, votes: readonly Vote[]): boolean {
+  const quorum = quorumFrom(state.votes, votes)
+  if (quorum === null || hasQuorumFor(state.votes, quorum.round, quorum.type, quorum.blockId)) return false
+  const window = quorumWindow(state, quorum)
+  return isFuture(quorum.round, window) ? state.round >= 0 && state.decision === null : isKept(quorum.round, window)
+}
+
 /** True if this is the proposal that counts in its round. */
 export function hasProposal(state: Consensus, { round, blockId, validRound, proposer }: Proposal): boolean {
   const held = firstProposal(state.proposals, round)?.proposal
@@ -147,11 +155,15 @@ function receiveQuorum(state: Consensus, votes: readonly Vote[], around: Surroun
   if (quorum === null) return
   // L55: more than 2/3 is more than 1/3.
   if (state.round >= 0 && state.decision === null && isFuture(quorum.round, windowOf(state))) startRound(state, quorum.round, around)
-  const { current, needsRound } = windowOf(state)
-  // L49 has no limit to the past, and here is all that it asks for.
-  const window = { current, needsRound: (round: number) => needsRound(round) || quorum.type === 'precommit' }
+  const window = quorumWindow(state, quorum)
   for (const vote of quorum.votes) receiveVote(state, vote, window, around)
   addQuorum(state.votes, quorum, window)
+}
+
+/** L49 has no limit to the past, and here is all that it asks for. */
+function quorumWindow(state: Consensus, { type }: Quorum): RoundWindow {
+  const { current, needsRound } = windowOf(state)
+  return { current, needsRound: (round) => needsRound(round) || type === 'precommit' }
 }
 
 function surroundings(state: Consensus, judge: Judge, emit: (effect: ConsensusEffect) => void): Surroundings {

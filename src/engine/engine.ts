@@ -1,7 +1,6 @@
 // The engine's state: ledger, mempool, and consensus on the next height.
 
 import type { Bin } from '../base/bytes.ts'
-import { BoundedMap } from '../base/bounded.ts'
 import type { Consensus } from '../consensus/consensus.ts'
 import { createConsensus } from '../consensus/consensus.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
@@ -9,7 +8,7 @@ import type { Ledger } from '../ledger/state.ts'
 import { HeartbeatPool } from '../mempool/heartbeats.ts'
 import { TransferPool } from '../mempool/transfers.ts'
 import type { Certificate } from '../protocol/certificate.ts'
-import type { Input } from './input.ts'
+import type { ConsensusMessage } from './input.ts'
 
 /** Local policy of the mempool. */
 export interface MempoolLimits {
@@ -51,18 +50,17 @@ export interface Engine {
   headCertificate: Certificate | null
   phase: Phase
   consensus: Consensus
-  /** Blocks of this height by id, executed; null for one that is invalid. */
-  candidates: BoundedMap<Bin, ExecutedBlock | null>
+  /** Blocks of this height by id, executed; null for one that is invalid. `remember` in height.ts bounds them. */
+  candidates: Map<Bin, ExecutedBlock | null>
+  /** By round: how many blocks we executed for its proposer. */
+  judged: Map<number, number>
   /** The round for which we owe a block. */
   owedRound: number | null
   /** The block that is being stored. */
   committing: { readonly executed: ExecutedBlock; readonly certificate: Certificate } | null
   /** Consensus messages of the next height that came early. */
-  early: Extract<Input, { kind: 'proposal' | 'vote' }>[]
+  early: ConsensusMessage[]
 }
-
-/** Blocks of one height that are kept executed. One per round is honest; more only come from liars. */
-const MAX_CANDIDATES = 8
 
 export function createEngine({ ledger, headCertificate, self, mempool }: EngineOptions): Engine {
   return {
@@ -73,7 +71,8 @@ export function createEngine({ ledger, headCertificate, self, mempool }: EngineO
     headCertificate,
     phase: 'replaying',
     consensus: consensusAfter(ledger, self),
-    candidates: new BoundedMap(MAX_CANDIDATES),
+    candidates: new Map(),
+    judged: new Map(),
     owedRound: null,
     committing: null,
     early: [],

@@ -2,15 +2,20 @@
 
 import type { Bin } from '../base/bytes.ts'
 import { unreachable } from '../base/assert.ts'
+import { toBin } from '../base/bytes.ts'
+import { FUTURE_ROUNDS_KEPT } from '../consensus/bounds.ts'
 import type { ConsensusEffect } from '../consensus/effect.ts'
 import type { ConsensusInput } from '../consensus/input.ts'
-import { hasProposal, hasVote, proposerFor, stepConsensus } from '../consensus/consensus.ts'
+import { hasProposal, hasVote, proposerFor, stepConsensus, teachesQuorum } from '../consensus/consensus.ts'
+import { blocksNeeded } from '../consensus/view.ts'
+import { backedBlocks } from '../consensus/vote-keeper.ts'
 import type { Verified } from '../crypto/verified.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
 import { buildBlock, earliestTimestampMs, validateBlock } from '../ledger/blocks.ts'
 import type { Block } from '../protocol/block.ts'
+import { bodyRoot } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
-import { hasQuorum } from '../protocol/certificate.ts'
+import { certificateRoot, hasQuorum } from '../protocol/certificate.ts'
 import { headerId } from '../protocol/header.ts'
 import type { Params } from '../protocol/params.ts'
 import type { Proposal, ProposedBlock } from '../protocol/proposal.ts'
@@ -78,10 +83,17 @@ export function receiveVote(engine: Engine, vote: Verified<Vote>, nowMs: number,
   runConsensus(engine, { kind: 'vote', vote }, nowMs, effects)
 }
 
+/** A set that shows a quorum: where a validator signs twice, single votes may never add up for us. */
+export function receiveQuorum(engine: Engine, votes: readonly Verified<Vote>[], nowMs: number, effects: Effect[]): void {
+  if (!teachesQuorum(engine.consensus, votes)) return
+  logged(engine, { kind: 'quorum', votes }, effects)
+  runConsensus(engine, { kind: 'quorum', votes }, nowMs, effects)
+}
+
 export function judgeProposal(engine: Engine, proposed: Verified<ProposedBlock>, nowMs: number, effects: Effect[]): void {
   const { proposal, block } = proposed
-  // Execution is costly: only the proposer of a round may ask for it, and once.
-  if (proposal.proposer !== proposerFor(engine.consensus, proposal.round) || hasProposal(engine.consensus, proposal)) return
+  if (!mayAsk(engine, proposal) || !isWhole(block, proposal.blockId)) return
+  engine.judged.set(proposal.round, (engine.judged.get(proposal.round) ?? 0) + 1)
   logged(engine, { kind: 'proposal', proposed }, effects)
   if (proposal.proposer === engine.self) effects.push({ kind: 'broadcast-proposal', proposed })
   const fresh = proposal.validRound === -1
@@ -90,11 +102,32 @@ export function judgeProposal(engine: Engine, proposed: Verified<ProposedBlock>,
   runConsensus(engine, { kind: 'proposal', proposal, valid }, nowMs, effects)
 }
 
-/** The executed block with this id, or null if the block is not valid here. */
+/** Blocks that we execute for the proposer of one round, beside those that more than 1/3 of the power voted for. */
+const MAX_JUDGED = 4
+
+/**
+ * Execution is costly, and so is the log: only the proposer of a round may ask for them, for few blocks, and not for
+ * rounds far ahead. What is refused here is offered again by peers, once it is backed or the round has come.
+ */
+function mayAsk({ consensus, judged }: Engine, proposal: Proposal): boolean {
+  const { round, proposer, blockId } = proposal
+  if (round > Math.max(consensus.round, 0) + FUTURE_ROUNDS_KEPT) return false
+  if (proposer !== proposerFor(consensus, round) || hasProposal(consensus, proposal)) return false
+  return (judged.get(round) ?? 0) < MAX_JUDGED || backedBlocks(consensus.votes, round).includes(blockId)
+}
+
+/**
+ * The block has this id, and this is its body. Without that nothing may be concluded about the id: whoever passes a
+ * proposal on could put another body under it.
+ */
+export function isWhole({ header, body }: Block, id: Bin): boolean {
+  return headerId(header) === id && toBin(bodyRoot(body)) === header.bodyRoot && toBin(certificateRoot(body.parentCertificate)) === header.parentCertificateRoot
+}
+
+/** The executed block, or null if it is not valid here. It must be whole. */
 export function validated(engine: Engine, id: Bin, block: Block): ExecutedBlock | null {
   const known = engine.candidates.get(id)
   if (known !== undefined) return known
-  if (headerId(block.header) !== id) return null
   const certificate = block.body.parentCertificate
   const certified = certificate === null || hasQuorum(certificate, engine.ledger.validators)
   const result = certified ? validateBlock(engine.ledger, block) : null
@@ -103,14 +136,18 @@ export function validated(engine: Engine, id: Bin, block: Block): ExecutedBlock 
   return executed
 }
 
-/** Keeps what a block does. The oldest goes first, but never the block that we are locked on or may propose again. */
-function remember(engine: Engine, id: Bin, executed: ExecutedBlock | null): void {
-  const { candidates, consensus } = engine
-  for (const needed of [consensus.lockedValue, consensus.validValue]) {
-    const known = needed === null ? undefined : candidates.get(needed)
-    if (known !== undefined) candidates.set(needed!, known)
-  }
+/** Blocks of one height that are kept executed although nothing needs them. One per round is honest. */
+const MAX_CANDIDATES = 8
+
+/** Keeps what a block does. The oldest go first, but none that a decision or a proposal may still name. */
+function remember({ candidates, consensus }: Engine, id: Bin, executed: ExecutedBlock | null): void {
   candidates.set(id, executed)
+  if (candidates.size <= MAX_CANDIDATES) return
+  const needed = blocksNeeded(consensus)
+  for (const known of candidates.keys()) {
+    if (candidates.size <= MAX_CANDIDATES) break
+    if (known !== id && !needed.has(known)) candidates.delete(known)
+  }
 }
 
 export function runConsensus(engine: Engine, input: ConsensusInput, nowMs: number, effects: Effect[]): void {

@@ -26,6 +26,17 @@ export type LoggedInput =
   /** A proposal, ours too. Its block is left out of the log if it is there already. */
   | { readonly kind: 'proposal'; readonly proposed: Verified<ProposedBlock> }
   | { readonly kind: 'vote'; readonly vote: Verified<Vote> }
+  /** Votes by more than 2/3 of the power for one block, as a peer holds them: see consensus/vote-keeper.ts. */
+  | { readonly kind: 'quorum'; readonly votes: readonly Verified<Vote>[] }
+
+/** A logged input with the clock's reading when it was processed; replays use it again. */
+export interface LoggedEntry {
+  readonly input: LoggedInput
+  readonly nowMs: number
+}
+
+/** What validators say about a height. */
+export type ConsensusMessage = Extract<LoggedInput, { kind: 'proposal' | 'vote' | 'quorum' }>
 
 export type Input =
   | LoggedInput

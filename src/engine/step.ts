@@ -1,18 +1,19 @@
 // One step: an input, the clock's reading, and out come effects. Synchronous and deterministic; the daemon and the
 // simulator run this same function.
 
-import { assert } from '../base/assert.ts'
-import { unreachable } from '../base/assert.ts'
+import { assert, unreachable } from '../base/assert.ts'
+import type { Bin } from '../base/bytes.ts'
 import { earliestTimestampMs } from '../ledger/blocks.ts'
 import { applyExecution } from '../ledger/execute.ts'
-import { BoundedMap } from '../base/bounded.ts'
 import { hasQuorum } from '../protocol/certificate.ts'
 import { admitHeartbeats, admitTransaction, pruneMempool } from './admission.ts'
 import type { Effect } from './effect.ts'
 import type { Engine } from './engine.ts'
 import { consensusAfter } from './engine.ts'
-import type { Input, Timer } from './input.ts'
-import { beginHeight, buildOwed, commit, isOurHeight, isReady, judgeProposal, logged, receiveVote, runConsensus, validated } from './height.ts'
+import {
+  beginHeight, buildOwed, commit, isOurHeight, isReady, isWhole, judgeProposal, logged, receiveQuorum, receiveVote, runConsensus, validated,
+} from './height.ts'
+import type { ConsensusMessage, Input, Timer } from './input.ts'
 
 export function step(engine: Engine, input: Input, nowMs: number): Effect[] {
   const effects: Effect[] = []
@@ -43,6 +44,7 @@ function dispatch(engine: Engine, input: Input, nowMs: number, effects: Effect[]
       break
     case 'proposal':
     case 'vote':
+    case 'quorum':
       onMessage(engine, input, nowMs, effects)
       break
     case 'stored':
@@ -76,31 +78,42 @@ function scheduleInterval(engine: Engine, nowMs: number, effects: Effect[]): voi
 
 function onTimer(engine: Engine, timer: Timer, nowMs: number, effects: Effect[]): void {
   if (timer.height !== engine.consensus.height || engine.phase === 'committing') return
-  if (timer.name === 'interval') proceed(engine, nowMs, effects)
-  else {
+  if (timer.name === 'interval') {
+    // The clock may have been set back since.
+    if (nowMs < earliestTimestampMs(engine.ledger)) scheduleInterval(engine, nowMs, effects)
+    proceed(engine, nowMs, effects)
+  } else {
     logged(engine, { kind: 'timer', timer }, effects)
     runConsensus(engine, { kind: 'timeout', step: timer.step, round: timer.round }, nowMs, effects)
   }
 }
 
-/** A proposal or vote of this height is processed; one of the next height waits; all others are late or far. */
-function onMessage(engine: Engine, input: Extract<Input, { kind: 'proposal' | 'vote' }>, nowMs: number, effects: Effect[]): void {
-  const height = input.kind === 'vote' ? input.vote.height : input.proposed.proposal.height
-  if (height === engine.consensus.height + 1 || (engine.phase === 'committing' && height === engine.consensus.height)) {
-    if (engine.phase !== 'committing' || height === engine.consensus.height + 1) keepEarly(engine, input)
-    return
-  }
+/** A message of this height is processed; one of the next height waits; all others are late or far. */
+function onMessage(engine: Engine, input: ConsensusMessage, nowMs: number, effects: Effect[]): void {
+  const { height } = statementOf(input)
+  if (height === engine.consensus.height + 1) keepEarly(engine, input)
   if (!isOurHeight(engine, height)) return
   if (engine.phase === 'waiting') beginHeight(engine, nowMs, effects)
   if (input.kind === 'vote') receiveVote(engine, input.vote, nowMs, effects)
+  else if (input.kind === 'quorum') receiveQuorum(engine, input.votes, nowMs, effects)
   else judgeProposal(engine, input.proposed, nowMs, effects)
 }
 
-/** Messages of the next height that are kept: a proposal and some votes per validator. The network offers the rest again. */
-const MAX_EARLY_PER_VALIDATOR = 8
+/** Which height a message is about, and who signed it (of a quorum: one of many). */
+function statementOf(input: ConsensusMessage): { readonly height: number; readonly sender: Bin | null } {
+  if (input.kind === 'proposal') return { height: input.proposed.proposal.height, sender: input.proposed.proposal.proposer }
+  const vote = input.kind === 'vote' ? input.vote : input.votes[0]
+  return { height: vote?.height ?? 0, sender: vote?.validator ?? null }
+}
 
-function keepEarly(engine: Engine, input: Extract<Input, { kind: 'proposal' | 'vote' }>): void {
-  if (engine.early.length < MAX_EARLY_PER_VALIDATOR * engine.ledger.validators.length) engine.early.push(input)
+/** Messages of the next height that are kept: a proposal and some votes per validator. The network offers the rest again. */
+const MAX_EARLY_VOTES = 8
+
+function keepEarly({ early, ledger }: Engine, input: ConsensusMessage): void {
+  const { sender } = statementOf(input)
+  if (input.kind === 'quorum' || !ledger.validators.some(({ key }) => key === sender)) return
+  const alike = early.filter((other) => other.kind === input.kind && statementOf(other).sender === sender)
+  if (alike.length < (input.kind === 'proposal' ? 1 : MAX_EARLY_VOTES)) early.push(input)
 }
 
 function onStored(engine: Engine, height: number, nowMs: number, effects: Effect[]): void {
@@ -110,7 +123,8 @@ function onStored(engine: Engine, height: number, nowMs: number, effects: Effect
   engine.headCertificate = certificate
   engine.committing = null
   engine.owedRound = null
-  engine.candidates = new BoundedMap(engine.candidates.max)
+  engine.candidates = new Map()
+  engine.judged = new Map()
   engine.consensus = consensusAfter(engine.ledger, engine.self)
   engine.phase = 'waiting'
   pruneMempool(engine, executed.block.body.heartbeats, nowMs)
@@ -125,6 +139,7 @@ function onStored(engine: Engine, height: number, nowMs: number, effects: Effect
 function onDecided(engine: Engine, input: Extract<Input, { kind: 'decided' }>, effects: Effect[]): void {
   const { block, certificate } = input
   if (engine.phase === 'committing' || block.header.height !== engine.consensus.height || certificate.height !== engine.consensus.height) return
+  if (!hasQuorum(certificate, engine.ledger.validators) || !isWhole(block, certificate.blockId)) return
   const executed = validated(engine, certificate.blockId, block)
-  if (executed !== null && hasQuorum(certificate, engine.ledger.validators)) commit(engine, executed, certificate, effects)
+  if (executed !== null) commit(engine, executed, certificate, effects)
 }

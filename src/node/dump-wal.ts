@@ -6,7 +6,7 @@ import { binToHex, readUint32, readUint64 } from '../base/bytes.ts'
 import { readSegment } from '../chain/wal.ts'
 import { dataDir as pathsOf } from '../ops/datadir.ts'
 import { decodeProposal, PROPOSAL_SIZE } from '../protocol/proposal.ts'
-import { decodeVote } from '../protocol/vote.ts'
+import { decodeVote, VOTE_SIZE } from '../protocol/vote.ts'
 import { decodeTimer, WAL_KIND } from './wal-codec.ts'
 
 /** @param height all heights if absent. @throws Failure if a segment cannot be read */
@@ -41,6 +41,12 @@ function describe(kind: number, rest: Uint8Array): Record<string, unknown> {
       if (!vote.ok) return { kind: 'vote', broken: true }
       const { type, round, blockId, validator } = vote.value
       return { kind: type, round, blockId: blockId === null ? null : binToHex(blockId), from: binToHex(validator) }
+    }
+    case WAL_KIND.quorum: {
+      const first = decodeVote(rest.subarray(0, VOTE_SIZE))
+      if (!first.ok) return { kind: 'quorum', broken: true }
+      const { type, round, blockId } = first.value
+      return { kind: 'quorum', type, round, blockId: blockId === null ? null : binToHex(blockId), votes: rest.length / VOTE_SIZE }
     }
     default:
       return { kind: `unknown (${kind})` }

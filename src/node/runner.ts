@@ -8,7 +8,8 @@ import { markVerified } from '../crypto/verified.ts'
 import type { Wal } from '../chain/wal.ts'
 import type { Effect, Verdict } from '../engine/effect.ts'
 import type { Engine } from '../engine/engine.ts'
-import type { Input } from '../engine/input.ts'
+import type { Input, LoggedEntry } from '../engine/input.ts'
+import { replay } from '../engine/replay.ts'
 import { step } from '../engine/step.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
 import type { Clock } from '../ops/clock.ts'
@@ -17,7 +18,6 @@ import type { Signer, SignerQuestion } from '../ops/signer.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
 import { voteMessage } from '../protocol/vote.ts'
-import type { LoggedEntry } from './wal-codec.ts'
 import { WalEncoder } from './wal-codec.ts'
 
 /** What the runner tells to whom it may concern; must not throw. */
@@ -184,19 +184,14 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
     start(entries) {
       running = true
       try {
-        // What the replay wants done waits until all of it is known: its own messages are in the log already.
-        const effects: { effect: Effect; nowMs: number }[] = []
-        for (const { input, nowMs } of entries) {
-          if (input.kind === 'proposal') encoder.remember(input.proposed.proposal.blockId)
-          for (const effect of step(engine, input, nowMs)) effects.push({ effect, nowMs })
-        }
-        for (const { effect, nowMs } of effects) carryOut(effect, nowMs)
+        for (const { input } of entries) if (input.kind === 'proposal') encoder.remember(input.proposed.proposal.blockId)
+        for (const { effect, nowMs } of replay(engine, entries, clock.nowMs())) carryOut(effect, nowMs)
       } catch (error) {
         fail(error)
       } finally {
         running = false
       }
-      enqueue({ kind: 'start' })
+      drain()
     },
     submit(make) {
       if (stopped) return Promise.resolve([])

@@ -6,34 +6,30 @@
 //      3  value      round uint32 ‖ block
 //      4  proposal   proposal ‖ block; without the block if an earlier record of the height holds it
 //      5  vote       vote
+//      6  quorum     votes, one after the other
 
 import type { Bin } from '../base/bytes.ts'
 import { concat, readUint32, readUint64, writeUint32, writeUint64 } from '../base/bytes.ts'
 import { unreachable } from '../base/assert.ts'
 import type { Verified } from '../crypto/verified.ts'
 import { markVerified } from '../crypto/verified.ts'
-import type { LoggedInput, Timer } from '../engine/input.ts'
+import type { LoggedEntry, LoggedInput, Timer } from '../engine/input.ts'
 import type { Block } from '../protocol/block.ts'
 import { decodeBlock, encodeBlock } from '../protocol/block.ts'
 import { headerId } from '../protocol/header.ts'
 import { decodeProposal, encodeProposal, PROPOSAL_SIZE } from '../protocol/proposal.ts'
-import { decodeVote, encodeVote } from '../protocol/vote.ts'
+import type { Vote } from '../protocol/vote.ts'
+import { decodeVote, encodeVote, VOTE_SIZE } from '../protocol/vote.ts'
 import { digest } from './digest.ts'
 
 /** Of a record's kind; see the head of this file. */
-export const WAL_KIND = { begin: 1, timer: 2, value: 3, proposal: 4, vote: 5 } as const
+export const WAL_KIND = { begin: 1, timer: 2, value: 3, proposal: 4, vote: 5, quorum: 6 } as const
 
 const TIMER_CODES = ['interval', 'propose', 'prevote', 'precommit'] as const
 
 export interface WalRecord {
   readonly kind: number
   readonly payload: Uint8Array
-}
-
-export interface LoggedEntry {
-  readonly input: LoggedInput
-  /** The clock's reading when it was processed; replays use it again. */
-  readonly nowMs: number
 }
 
 /** Writes the inputs of one height; remembers which blocks the log already holds. */
@@ -74,6 +70,8 @@ export class WalEncoder {
       }
       case 'vote':
         return encodeVote(input.vote)
+      case 'quorum':
+        return concat(...input.votes.map(encodeVote))
       default:
         return unreachable(input)
     }
@@ -114,13 +112,22 @@ function decodeInput(kind: number, rest: Uint8Array, readBlock: (bytes: Uint8Arr
       return { kind: 'proposal', proposed: markVerified({ proposal: proposal.value, block }) }
     }
     case WAL_KIND.vote: {
-      const vote = decodeVote(rest)
-      if (!vote.ok) throw damaged('vote')
-      return { kind: 'vote', vote: markVerified(vote.value) }
+      return { kind: 'vote', vote: readVote(rest) }
+    }
+    case WAL_KIND.quorum: {
+      if (rest.length % VOTE_SIZE !== 0) throw damaged('quorum')
+      const votes = Array.from({ length: rest.length / VOTE_SIZE }, (_, i) => readVote(rest.subarray(i * VOTE_SIZE, (i + 1) * VOTE_SIZE)))
+      return { kind: 'quorum', votes }
     }
     default:
       throw damaged(`record of kind ${kind}`)
   }
+}
+
+function readVote(bytes: Uint8Array): Verified<Vote> {
+  const vote = decodeVote(bytes)
+  if (!vote.ok) throw damaged('vote')
+  return markVerified(vote.value)
 }
 
 const damaged = (what: string): RangeError => new RangeError(`the write-ahead log holds a damaged ${what}`)

@@ -83,8 +83,10 @@ export function readConfig({ flags = {}, file, env = {} }: ConfigSources): Loade
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith('PULSE_') || variable === CONFIG_FILE_ENV || value === undefined) continue
     const name = variables.get(variable)
-    if (name === undefined) problems.push(unknown(`variable ${printable(variable)}`, 'environment', nearest(variable, [...variables.keys(), CONFIG_FILE_ENV])))
-    else take(name, { layer: 'env', text: `environment ${variable}` }, value, settingOf(name).type.fromText(value))
+    if (name === undefined) {
+      const meant = nearest(variable, [...variables.keys(), CONFIG_FILE_ENV])
+      problems.push(unknown(`variable ${printable(variable)}`, 'environment', meant))
+    } else take(name, { layer: 'env', text: `environment ${variable}` }, value, settingOf(name).type.fromText(value))
   }
   for (const name of SETTING_NAMES) {
     const value = flags[name]
@@ -92,7 +94,10 @@ export function readConfig({ flags = {}, file, env = {} }: ConfigSources): Loade
   }
   const config = values as unknown as Config
   if (config.port === config.p2pPort && config.port !== 0) {
-    problems.push({ cause: `port and p2pPort are both ${config.port}`, remedy: `Change one of them (${origins.port!.text}, ${origins.p2pPort!.text}).` })
+    problems.push({
+      cause: `port and p2pPort are both ${config.port}`,
+      remedy: `Change one of them (${origins.port!.text}, ${origins.p2pPort!.text}).`,
+    })
   }
   return { config, origins: origins as Record<SettingName, Origin>, file: members === null ? null : path, problems }
 }
@@ -112,7 +117,8 @@ function readFile(path: string, required: boolean, problems: ConfigProblem[]): R
   try {
     file = JSON.parse(text)
   } catch (error) {
-    problems.push({ cause: `The configuration file ${path} is not JSON: ${printable((error as Error).message)}`, remedy: 'Correct or remove it.' })
+    const why = printable((error as Error).message)
+    problems.push({ cause: `The configuration file ${path} is not JSON: ${why}`, remedy: 'Correct or remove it.' })
     return null
   }
   if (typeof file === 'object' && file !== null && !Array.isArray(file)) return file as Record<string, unknown>
@@ -131,7 +137,10 @@ function unknown(what: string, where: string, suggestion: string | null): Config
 }
 
 function cannotNameItself(path: string): ConfigProblem {
-  return { cause: `dataDir is set in ${path}, which is found through the data directory`, remedy: 'Give it by --data-dir, PULSE_DATA_DIR or a --config file.' }
+  return {
+    cause: `dataDir is set in ${path}, which is found through the data directory`,
+    remedy: 'Give it by --data-dir, PULSE_DATA_DIR or a --config file.',
+  }
 }
 
 /** Short, and without control characters. */

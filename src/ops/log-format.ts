@@ -1,11 +1,14 @@
 // What a log line looks like: fields made safe to write down, and the one-line form for people.
 
 import { styleText } from 'node:util'
+import { toHex } from '../base/bytes.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 
 /** Names of members that are never written, at any depth, whatever they hold. Compared without case, - and _. */
-const SECRET_NAMES = new Set(['secretkey', 'secret', 'privatekey', 'seedphrase', 'mnemonic', 'password', 'passphrase', 'token', 'authorization', 'cookie'])
+const SECRET_NAMES = new Set([
+  'secretkey', 'secret', 'privatekey', 'seedphrase', 'mnemonic', 'password', 'passphrase', 'token', 'authorization', 'cookie',
+])
 const CENSORED = '[secret]'
 
 const MAX_DEPTH = 4
@@ -31,7 +34,7 @@ function safeValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return value.length <= MAX_TEXT ? value : value.slice(0, MAX_TEXT) + '…'
   if (typeof value === 'function' || typeof value === 'symbol') return typeof value
   if (typeof value !== 'object' || value === null) return value
-  if (value instanceof Uint8Array) return Buffer.from(value.subarray(0, MAX_BYTES_SHOWN)).toString('hex') + (value.length > MAX_BYTES_SHOWN ? '…' : '')
+  if (value instanceof Uint8Array) return toHex(value.subarray(0, MAX_BYTES_SHOWN)) + (value.length > MAX_BYTES_SHOWN ? '…' : '')
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'no date' : value.toISOString()
   if (value instanceof Error) return safeError(value, depth)
   if (depth >= MAX_DEPTH) return '…'
@@ -58,7 +61,9 @@ export interface PrettyOptions {
 /** `12:58:01 warn api Client refused reason=too_old` @param line one JSON line of pino */
 export function prettyLine(line: string, { colour, width }: PrettyOptions): string {
   const { time, level, module, msg, ...fields } = JSON.parse(line) as Record<string, unknown>
-  const style = (format: Parameters<typeof styleText>[0], text: string): string => (colour ? styleText(format, text, { validateStream: false }) : text)
+  const style = (format: 'dim' | 'yellow' | 'red', text: string): string => {
+    return colour ? styleText(format, text, { validateStream: false }) : text
+  }
   const head = [style('dim', clockTime(time))]
   if (level === 'warn') head.push(style('yellow', 'warn'))
   else if (level === 'error' || level === 'fatal') head.push(style('red', level))

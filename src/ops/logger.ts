@@ -39,9 +39,10 @@ export function createLogger({ level, format, destination }: LoggerOptions): Log
   const terminal = destination === undefined && isatty(STDOUT)
   const out = destination ?? pino.destination({ fd: STDOUT, sync: true })
   const look = { colour: terminal && (process.env['NO_COLOR'] ?? '') === '', width: terminal ? (process.stdout.columns ?? 80) : Infinity }
-  const stream: DestinationStream = isPretty(format, terminal) ? { write: (line) => void out.write(prettyLine(line, look)) } : { write: (line) => void out.write(line) }
-  const root = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, stream)
-  return wrap(root)
+  const shaped = isPretty(format, terminal) ? (line: string): string => prettyLine(line, look) : (line: string): string => line
+  const stream: DestinationStream = { write: (line) => void out.write(shaped(line)) }
+  const formatters = { level: (label: string) => ({ level: label }) }
+  return wrap(pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, stream))
 }
 
 /** For tests and for tools that have nothing to say. */

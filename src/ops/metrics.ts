@@ -76,7 +76,8 @@ export function createMetrics({ labels, clock, thread = 'main', processMetrics =
 
 /** How much later than asked a timer fires: what every request in this thread waits as well. */
 function observeLag(metrics: Pick<Metrics, 'histogram'>, clock: Clock, thread: 'main' | 'core'): { cancel(): void } {
-  const lag = metrics.histogram({ name: thread === 'main' ? 'pulse_event_loop_lag_seconds' : 'pulse_core_loop_lag_seconds', help: `Delay of the event loop of the ${thread} thread.`, buckets: LAG_BUCKETS_S })
+  const name = thread === 'main' ? 'pulse_event_loop_lag_seconds' : 'pulse_core_loop_lag_seconds'
+  const lag = metrics.histogram({ name, help: `Delay of the event loop of the ${thread} thread.`, buckets: LAG_BUCKETS_S })
   let dueMs = clock.monotonicMs() + LAG_INTERVAL_MS
   return clock.every(LAG_INTERVAL_MS, () => {
     const nowMs = clock.monotonicMs()
@@ -92,7 +93,9 @@ function observeLag(metrics: Pick<Metrics, 'histogram'>, clock: Clock, thread: '
 export function checkMetricName(kind: MetricKind, name: string): string | null {
   if (!/^pulse(_[a-z][a-z0-9]*)+$/.test(name)) return 'must be pulse_ and words in snake case'
   const words = name.split('_')
-  if ((kind === 'counter') !== (words.at(-1) === 'total')) return kind === 'counter' ? 'a counter ends in _total' : 'only a counter ends in _total'
+  const isTotal = words.at(-1) === 'total'
+  if (kind === 'counter' && !isTotal) return 'a counter ends in _total'
+  if (kind !== 'counter' && isTotal) return 'only a counter ends in _total'
   if (kind === 'histogram' && !UNITS.includes(words.at(-1)!)) return `a histogram ends in its unit (${UNITS.join(', ')})`
   const scaled = words.find((word) => ['ms', 'milliseconds', 'minutes', 'kb', 'mb', 'percent', 'ppm'].includes(word))
   return scaled === undefined ? null : `${scaled} is no base unit`

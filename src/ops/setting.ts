@@ -83,14 +83,16 @@ export const network = text(`an IP address, a range like 10.0.0.0/8, or one of $
 
 /** Letters, digits and hyphens between dots; a name of digits and dots only would be a mistyped address. */
 function isHostName(name: string): boolean {
-  return name.length <= 253 && !/^[0-9.]*$/.test(name) && name.split('.').every((label) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label))
+  if (name.length > 253 || /^[0-9.]*$/.test(name)) return false
+  return name.split('.').every((label) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label))
 }
 
 /** The shapes that a TCP node can dial; the network layer resolves them. */
 function isMultiaddr(address: string): boolean {
   const [root, kind, where = '', ...rest] = address.split('/')
   if (root !== '' || address.length > 512) return false
-  if (!(kind === 'ip4' ? isIP(where) === 4 : kind === 'ip6' ? isIP(where) === 6 : /^dns(4|6|addr)?$/.test(kind ?? '') && isHostName(where))) return false
+  const isName = /^dns(4|6|addr)?$/.test(kind ?? '')
+  if (!(isName ? isHostName(where) : isIP(where) !== 0 && kind === `ip${isIP(where)}`)) return false
   if (kind !== 'dnsaddr') {
     const [transport, port = ''] = rest.splice(0, 2)
     if (transport !== 'tcp' || !/^[0-9]{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) return false

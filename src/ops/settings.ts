@@ -9,7 +9,13 @@ import { choice, host, integer, listOf, multiaddr, network, path } from './setti
 
 const MEBIBYTE = 1024 * 1024
 
-function setting<T>(group: Setting<T>['group'], type: ValueType<T>, value: NoInfer<T>, description: string, more: { flag?: string; bare?: string } = {}): Setting<T> {
+function setting<T>(
+  group: Setting<T>['group'],
+  type: ValueType<T>,
+  value: NoInfer<T>,
+  description: string,
+  more: Pick<Setting<T>, 'flag' | 'bare'> = {},
+): Setting<T> {
   return { group, type, default: value, description, ...more }
 }
 
@@ -53,7 +59,9 @@ export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[]
 export const settingOf = (name: SettingName): Setting<unknown> => SETTINGS[name] as Setting<unknown>
 
 /** `p2pPort` is `--p2p-port`. */
-export const flagOf = (name: SettingName): string => '--' + (settingOf(name).flag ?? name.replace(/[A-Z]/g, (letter) => '-' + letter.toLowerCase()))
+export function flagOf(name: SettingName): string {
+  return '--' + (settingOf(name).flag ?? name.replace(/[A-Z]/g, (letter) => '-' + letter.toLowerCase()))
+}
 
 /** `p2pPort` is `PULSE_P2P_PORT`. */
 export const envOf = (name: SettingName): string => 'PULSE_' + name.replace(/[A-Z]/g, (letter) => '_' + letter).toUpperCase()

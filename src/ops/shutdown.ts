@@ -12,7 +12,7 @@ export interface ShutdownOptions {
   readonly logger: Logger
   readonly clock: Clock
   /** `process`, or an emitter in tests. */
-  readonly signals: Pick<NodeJS.EventEmitter, 'on' | 'off'>
+  readonly signals: Pick<NodeJS.EventEmitter, 'on'>
 }
 
 export interface Shutdown {
@@ -26,7 +26,10 @@ export interface Shutdown {
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
-/** Takes the signals over at once, and keeps them until `done`, so that a second one interrupts no flush. */
+/**
+ * Takes the signals over at once and for good: a second one interrupts no flush, and none that comes while the process
+ * exits turns a clean stop into a death by signal.
+ */
 export function createShutdown({ stop, timeoutMs, logger, clock, signals }: ShutdownOptions): Shutdown {
   let stopping = false
   const { promise: done, resolve } = Promise.withResolvers<number>()
@@ -59,14 +62,10 @@ export function createShutdown({ stop, timeoutMs, logger, clock, signals }: Shut
     }
     stopping = true
     logger.info('Stopping', { reason })
-    void run(exitCode).then((code) => {
-      for (const [signal, listener] of listeners) signals.off(signal, listener)
-      resolve(code)
-    })
+    void run(exitCode).then(resolve)
   }
 
-  const listeners = SIGNALS.map((signal) => [signal, () => request(signal)] as const)
-  for (const [signal, listener] of listeners) signals.on(signal, listener)
+  for (const signal of SIGNALS) signals.on(signal, () => request(signal))
   return {
     request,
     get stopping() {

@@ -31,6 +31,8 @@ const NIL = new Uint8Array(32)
 const VoteStatementSsz = new ContainerType({ height: uint64, round: uint32, type: uint8, blockId: bytes32 })
 const VoteSsz = new ContainerType({ ...VoteStatementSsz.fields, validator: bytes32, signature: bytes64 })
 
+export const VOTE_SIZE = VoteSsz.fixedSize!
+
 const toSsz = ({ height, round, type, blockId }: VoteStatement) => ({
   height,
   round,

@@ -12,17 +12,33 @@ import { fakeBackend, heartbeatJson, hex32, keyText, NONCE, OPTIONS, post, silen
 const nasty = fc.oneof(
   fc.string(),
   fc.string({ unit: 'binary' }),
-  fc.constantFrom('<script>alert(1)</script>', '../../etc/passwd', '%00', '%2e%2e%2f', "' OR 1=1 --", '__proto__', 'constructor', '${7*7}', '\r\nx: y', 'NaN', '1e999', '-0', '\uffff', 'a'.repeat(5_000), hex32(7), keyText(3), 'latest', '7'),
+  fc.constantFrom('<script>alert(1)</script>', '../../etc/passwd', '%00', '%2e%2e%2f', "' OR 1=1 --", '__proto__', 'constructor', '$' + '{7*7}'),
+  fc.constantFrom('\r\nx: y', 'NaN', '1e999', '-0', '\uffff', 'a'.repeat(5_000), hex32(7), keyText(3), 'latest', '7'),
 )
 const methods = fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE')
-const roots = fc.constantFrom('/', '/v2/heartbeats', '/v2/transactions', '/v2/blocks', '/v2/accounts', '/v2/node', '/v2/ws', '/v2/openapi.json', '/health', '/ready', '/status', '/metrics', '/page/')
-const url = fc.tuple(roots, fc.array(nasty, { maxLength: 2 }), fc.array(fc.tuple(nasty, nasty), { maxLength: 2 }), fc.boolean()).map(([root, parts, query, encode]) => {
-  const write = encode ? (text: string) => encodeURIComponent(text.toWellFormed()) : (text: string) => text.replaceAll(/[^\x21-\x7e]/g, '')
-  return [root, ...parts.map(write)].join('/') + (query.length === 0 ? '' : '?' + query.map((pair) => pair.map(write).join('=')).join('&'))
-})
+const roots = fc.constantFrom(
+  '/', '/v2/heartbeats', '/v2/transactions', '/v2/blocks', '/v2/accounts', '/v2/node', '/v2/ws', '/v2/openapi.json', '/health', '/ready',
+  '/status', '/metrics', '/page/',
+)
+const encoded = (text: string): string => encodeURIComponent(text.toWellFormed())
+const printable = (text: string): string => text.replaceAll(/[^\x21-\x7e]/g, '')
+const url = fc
+  .record({
+    root: roots,
+    parts: fc.array(nasty, { maxLength: 2 }),
+    query: fc.array(fc.tuple(nasty, nasty), { maxLength: 2 }),
+    write: fc.constantFrom(encoded, printable),
+  })
+  .map(({ root, parts, query, write }) => {
+    const path = [root, ...parts.map(write)].join('/')
+    return query.length === 0 ? path : `${path}?${query.map((pair) => pair.map(write).join('=')).join('&')}`
+  })
 const headerText = fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)), maxLength: 200 })
 const headers = fc.dictionary(
-  fc.constantFrom('accept', 'origin', 'if-none-match', 'x-forwarded-for', 'x-forwarded-host', 'range', 'cookie', 'authorization', 'accept-version', 'content-encoding', 'x-http-method-override'),
+  fc.constantFrom(
+    'accept', 'origin', 'if-none-match', 'x-forwarded-for', 'x-forwarded-host', 'range', 'cookie', 'authorization', 'accept-version',
+    'content-encoding', 'x-http-method-override',
+  ),
   fc.oneof(headerText, fc.constantFrom('*', 'W/"', '1.2.3.4, ::1', 'gzip', 'bytes=0-1')),
 )
 
@@ -31,13 +47,14 @@ function isFine(answer: { statusCode: number; headers: Record<string, unknown>; 
   if (answer.statusCode >= 500) return false
   if (answer.statusCode < 400 || method === 'HEAD') return true
   const { code, status } = JSON.parse(answer.body) as { code?: string; status?: number }
-  return String(answer.headers['content-type']).startsWith('application/problem+json') && typeof code === 'string' && status === answer.statusCode && !/\bat .*\.ts:/.test(answer.body)
+  const isProblem = String(answer.headers['content-type']).startsWith('application/problem+json')
+  return isProblem && typeof code === 'string' && status === answer.statusCode && !/\bat .*\.ts:/.test(answer.body)
 }
 
 t.test('random paths, queries and headers', async (t) => {
   const { inject } = await testServer(t)
   await fc.assert(
-    fc.asyncProperty(methods, url, headers, async (method, url, headers) => isFine(await inject({ method, url, headers } as never), method)),
+    fc.asyncProperty(methods, url, headers, async (method, url, headers) => isFine(await inject({ method: method as 'GET', url, headers }), method)),
     { numRuns: 800 },
   )
   t.pass()
@@ -45,13 +62,22 @@ t.test('random paths, queries and headers', async (t) => {
 
 /** A good body with some part replaced by something else. */
 const mutated = fc
-  .tuple(fc.constantFrom(heartbeatJson(1), { ...heartbeatJson(1), vitals: VITALS, nonce: NONCE }, { heartbeats: [heartbeatJson(1), heartbeatJson(2)] }), fc.integer({ min: 0, max: 30 }), fc.json({ maxDepth: 3 }))
+  .tuple(
+    fc.constantFrom(
+      heartbeatJson(1),
+      { ...heartbeatJson(1), vitals: VITALS, nonce: NONCE },
+      { heartbeats: [heartbeatJson(1), heartbeatJson(2)] },
+    ),
+    fc.integer({ min: 0, max: 30 }),
+    fc.json({ maxDepth: 3 }),
+  )
   .map(([body, at, replacement]) => {
     let seen = 0
     const visit = (value: unknown): unknown => {
       if (seen++ === at) return JSON.parse(replacement)
       if (Array.isArray(value)) return value.map(visit)
-      return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).map(([name, member]) => [name, visit(member)])) : value
+      if (typeof value !== 'object' || value === null) return value
+      return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, visit(member)]))
     }
     return JSON.stringify(visit(body))
   })
@@ -60,7 +86,8 @@ const deep = fc.integer({ min: 1, max: 50_000 }).map((depth) => '['.repeat(depth
 const bodies = fc.oneof(mutated, cut, fc.json(), nasty, deep, fc.constant('{"heartbeats":' + '['.repeat(10_000)))
 const types = fc.oneof(
   { weight: 5, arbitrary: fc.constant('application/json') },
-  fc.constantFrom('application/octet-stream', 'text/plain', 'application/json; charset=utf-16', 'multipart/form-data', 'application/json;', '/', ';', 'application/octet-stream; x'),
+  fc.constantFrom('application/octet-stream', 'application/octet-stream; x', 'text/plain', 'multipart/form-data', '/', ';'),
+  fc.constantFrom('application/json; charset=utf-16', 'application/json;'),
   headerText,
 )
 
@@ -89,7 +116,11 @@ t.test('random bytes on the port and random frames on the WebSocket', async (t) 
   const { url } = await api.listen()
   const port = Number(new URL(url).port)
 
-  const line = fc.oneof(fc.constantFrom('GET / HTTP/1.1', 'POST /v2/heartbeats HTTP/1.1', 'host: x', 'content-length: 5', 'transfer-encoding: chunked', 'upgrade: websocket', 'connection: upgrade', 'sec-websocket-version: 13', 'sec-websocket-key: x', 'expect: 100-continue', ''), nasty)
+  const line = fc.oneof(
+    fc.constantFrom('GET / HTTP/1.1', 'POST /v2/heartbeats HTTP/1.1', 'host: x', 'content-length: 5', 'transfer-encoding: chunked', ''),
+    fc.constantFrom('upgrade: websocket', 'connection: upgrade', 'sec-websocket-version: 13', 'sec-websocket-key: x', 'expect: 100-continue'),
+    nasty,
+  )
   await fc.assert(
     fc.asyncProperty(fc.array(line, { maxLength: 8 }), async (lines) => {
       const socket = connect(port, '127.0.0.1')
@@ -105,7 +136,12 @@ t.test('random bytes on the port and random frames on the WebSocket', async (t) 
 
   const socket = new WebSocket(`${url.replace('http', 'ws')}/v2/ws`)
   await once(socket, 'open')
-  const frame = fc.oneof(bodies, mutated.map((text) => text.replace('{', '{"type":"heartbeat",')), mutated.map((text) => text.replace('{', '{"type":"heartbeats","ref":"r",')), fc.uint8Array().map((bytes) => Buffer.from(bytes)))
+  const frame = fc.oneof(
+    bodies,
+    mutated.map((text) => text.replace('{', '{"type":"heartbeat",')),
+    mutated.map((text) => text.replace('{', '{"type":"heartbeats","ref":"r",')),
+    fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+  )
   await fc.assert(
     fc.asyncProperty(frame, async (frame) => {
       socket.send(frame)

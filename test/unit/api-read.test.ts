@@ -71,7 +71,10 @@ t.test(`a page has 1 to ${MAX_PAGE} items, and what a client may say about it is
   const server = await testServer(t, { backend: { blocks: async (_before, limit) => (limits.push(limit), []) } })
   for (const query of ['', '?limit=1', `?limit=${MAX_PAGE}`]) t.equal((await server.inject(`/v2/blocks${query}`)).statusCode, 200, query)
   t.same(limits, [50, 1, MAX_PAGE])
-  const wrong = ['limit=0', `limit=${MAX_PAGE + 1}`, 'limit=-1', 'limit=1.5', 'limit=x', 'limit=', 'limit=1e2', 'limit=1&limit=2', 'cursor=', 'cursor=x', 'cursor=-1', 'cursor=1'.padEnd(30, '0'), 'page=1', '__proto__=1', '%00=1', '<script>=1']
+  const wrong = [
+    'limit=0', `limit=${MAX_PAGE + 1}`, 'limit=-1', 'limit=1.5', 'limit=x', 'limit=', 'limit=1e2', 'limit=1&limit=2',
+    'cursor=', 'cursor=x', 'cursor=-1', 'cursor=1'.padEnd(30, '0'), 'page=1', '__proto__=1', '%00=1', '<script>=1',
+  ]
   for (const query of wrong) t.match((await server.inject(`/v2/blocks?${query}`)).json(), { status: 400, code: 'malformed' }, query)
 })
 
@@ -107,11 +110,16 @@ t.test('a committed transaction is cached for ever, a waiting one is not', async
 t.test('what does not exist is 404, what cannot exist is 400', async (t) => {
   const server = await testServer(t)
   const script = encodeURIComponent('<script>alert(1)</script>')
-  const absent = ['/v2/blocks/121', `/v2/blocks/${hex32(999)}`, '/v2/blocks/999/heartbeats', '/v2/blocks/999/transactions', `/v2/accounts/${keyText(9)}`, `/v2/transactions/${hex32(1)}`]
+  const absent = [
+    '/v2/blocks/121', `/v2/blocks/${hex32(999)}`, '/v2/blocks/999/heartbeats', '/v2/blocks/999/transactions',
+    `/v2/accounts/${keyText(9)}`, `/v2/transactions/${hex32(1)}`,
+  ]
   const impossible = [
-    '/v2/blocks/0', '/v2/blocks/007', '/v2/blocks/-1', '/v2/blocks/1.5', '/v2/blocks/1e3', '/v2/blocks/9999999999999999999', '/v2/blocks/Latest', `/v2/blocks/${script}`,
-    `/v2/blocks/..%2f..%2fetc%2fpasswd`, `/v2/blocks/${'a'.repeat(63)}`, `/v2/blocks/${'a'.repeat(65)}`, `/v2/blocks/${'a'.repeat(500)}`, '/v2/blocks/%00', '/v2/blocks/%', '/v2/blocks/%ff', '/v2/blocks/',
-    '/v2/accounts/x', `/v2/accounts/${script}`, `/v2/accounts/${'z'.repeat(48)}`, `/v2/accounts/z${'1'.repeat(46)}`, `/v2/accounts/${keyText(3)}x`, `/v2/accounts/${encodeURIComponent("' OR 1=1 --")}`,
+    '/v2/blocks/0', '/v2/blocks/007', '/v2/blocks/-1', '/v2/blocks/1.5', '/v2/blocks/1e3', '/v2/blocks/9999999999999999999',
+    '/v2/blocks/Latest', `/v2/blocks/${script}`, '/v2/blocks/..%2f..%2fetc%2fpasswd', '/v2/blocks/%00', '/v2/blocks/%', '/v2/blocks/%ff',
+    '/v2/blocks/', `/v2/blocks/${'a'.repeat(63)}`, `/v2/blocks/${'a'.repeat(65)}`, `/v2/blocks/${'a'.repeat(500)}`,
+    '/v2/accounts/x', `/v2/accounts/${script}`, `/v2/accounts/${'z'.repeat(48)}`, `/v2/accounts/z${'1'.repeat(46)}`,
+    `/v2/accounts/${keyText(3)}x`, `/v2/accounts/${encodeURIComponent("' OR 1=1 --")}`,
     '/v2/transactions/x', `/v2/transactions/${'g'.repeat(64)}`, `/v2/transactions/${script}`,
   ]
   for (const url of absent) t.match((await server.inject(url)).json(), { status: 404, code: 'not_found' }, url)

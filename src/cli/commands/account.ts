@@ -20,9 +20,15 @@ export function registerAccount(program: Command, cli: Cli): void {
   action(addClientFlags(command), cli, async (run, key = '') => {
     if (keyFromText(key) === null) throw new Failure('usage', `"${key}" is no public key`, 'A key starts with z: see pulse-node keys FILE.')
     const account = await clientOf(run).account(key)
-    if (account === null) throw new Failure('refused', 'This key has no account yet', 'An account opens with its first committed heartbeat or incoming transfer.')
+    if (account === null) {
+      throw new Failure(
+        'refused',
+        'This key has no account yet',
+        'An account opens with its first committed heartbeat or incoming transfer.',
+      )
+    }
     run.print(account, () => {
-      const { lastHeartbeat } = account
+      const { lastHeartbeat: last } = account
       return record([
         ['key', account.key],
         ['balance', formatAmount(BigInt(account.balance))],
@@ -31,7 +37,7 @@ export function registerAccount(program: Command, cli: Cli): void {
         ['blocks', account.blocks],
         ['next nonce', account.nextNonce],
         ['alive', account.alive ? 'yes' : 'no'],
-        ['last heartbeat', lastHeartbeat === null ? 'never' : `${timeText(lastHeartbeat.timestampS * 1_000)} UTC, block ${lastHeartbeat.height}`],
+        ['last heartbeat', last === null ? 'never' : `${timeText(last.timestampS * 1_000)} UTC, block ${last.height}`],
         ['streak', `${Math.floor(account.streakMs / 1_000)} s`],
       ])
     })

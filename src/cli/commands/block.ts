@@ -17,11 +17,13 @@ export function registerBlock(program: Command, cli: Cli): void {
     .description('Show a committed block.')
     .addHelpText('after', '\nExamples:\n  $ pulse-node block\n  $ pulse-node block 42 --json')
   action(addClientFlags(command), cli, async (run, ref = 'latest') => {
-    if (!/^(latest|[0-9]{1,15}|[0-9a-f]{64})$/.test(ref)) throw new Failure('usage', `"${ref}" names no block`, 'Give a height, an id of 64 hex digits, or latest.')
+    if (!/^(latest|[0-9]{1,15}|[0-9a-f]{64})$/.test(ref)) {
+      throw new Failure('usage', `"${ref}" names no block`, 'Give a height, an id of 64 hex digits, or latest.')
+    }
     const block = await clientOf(run).block(ref)
     if (block === null) throw new Failure('refused', `There is no block ${ref}`, 'See pulse-node status for the height.')
     run.print(block, () => {
-      const { certificate } = block
+      const { certificate: signed } = block
       return record([
         ['height', block.height],
         ['id', block.id],
@@ -36,7 +38,8 @@ export function registerBlock(program: Command, cli: Cli): void {
         ['size', `${block.sizeBytes} bytes`],
         ['state root', block.stateRoot],
         ['body root', block.bodyRoot],
-        ['certificate', certificate === null ? 'none' : `round ${certificate.round}, ${certificate.signatures} signatures, power ${certificate.power} of ${certificate.totalPower}`],
+        ['round', signed === null ? 'not known' : signed.round],
+        ['signatures', signed === null ? 'none' : `${signed.signatures}, power ${signed.power} of ${signed.totalPower}`],
       ])
     })
   })

@@ -10,7 +10,8 @@ import { addSettingFlags, configOf, settingFlags } from '../flags.ts'
 import { record, rows } from '../output.ts'
 
 export function registerConfig(program: Command, cli: Cli): void {
-  const config = program.command('config').summary('show or check the configuration').description('Show or check the configuration.').helpCommand(false)
+  const config = program.command('config').summary('show or check the configuration')
+  config.description('Show or check the configuration.').helpCommand(false)
 
   const show = config
     .command('show')
@@ -40,7 +41,13 @@ export function registerConfig(program: Command, cli: Cli): void {
       const read = file === null ? 'No configuration file.' : `Read ${file}.`
       return [read, ...problems.map(({ cause, remedy }) => `${cause}. ${remedy}`), ''].join('\n')
     })
-    if (problems.length > 0) throw new Failure('config', `The configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}`, 'Correct what is listed.')
+    if (problems.length > 0) {
+      throw new Failure(
+        'config',
+        `The configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}`,
+        'Correct what is listed.',
+      )
+    }
     if (!run.json) run.out('The configuration is in order.\n')
   })
 }

@@ -13,8 +13,14 @@ import { record } from '../output.ts'
 export const DEFAULT_KEY_FILE = 'device.key'
 const REPORT_EVERY_MS = 5_000
 
+const REPLAY_EXAMPLES = `
+Examples:
+  $ pulse-node device replay nsr001.ms.gz
+  $ pulse-node device replay nsr001.ms.gz --speed 10 --key phone.key`
+
 export function registerDevice(program: Command, cli: Cli): void {
-  const device = program.command('device').summary('make devices, and let them beat').description('Make devices, and let them beat.').helpCommand(false)
+  const device = program.command('device').summary('make devices, and let them beat')
+  device.description('Make devices, and let them beat.').helpCommand(false)
   registerNew(device, cli)
   registerBeat(device, cli)
   registerSimulate(device, cli)
@@ -50,7 +56,13 @@ function registerBeat(device: Command, cli: Cli): void {
     const { client, queue } = await connect({ url: clientUrl(run), fetch: run.fetch, onTrouble: () => undefined })
     queue.close()
     const network = queue.network()
-    if (!network.development) throw new Failure('config', 'Simulated hearts are for development networks only', 'Beat with a real device, or use pulse-node init for a network of your own.')
+    if (!network.development) {
+      throw new Failure(
+        'config',
+        'Simulated hearts are for development networks only',
+        'Beat with a real device, or use pulse-node init for a network of your own.',
+      )
+    }
     const vitals = createHeart({ seed: identity.keyText }).next(10_000)
     const heartbeat = vitals === null ? null : beat(identity, network, vitals, client.nowMs())
     if (heartbeat === null) throw new Error('a new heart is silent')
@@ -84,7 +96,7 @@ function registerReplay(device: Command, cli: Cli): void {
     .option('--every <ms>', 'time between two heartbeats (default: 2000)')
     .option('--seconds <n>', 'stop after so long')
     .option('--loop', 'start again at the end')
-    .addHelpText('after', '\nExamples:\n  $ pulse-node device replay nsr001.ms.gz\n  $ pulse-node device replay nsr001.ms.gz --speed 10 --key phone.key')
+    .addHelpText('after', REPLAY_EXAMPLES)
   action(addClientFlags(command), cli, async (run, file = '') => {
     const { createReplay } = await import('../../device/recording.ts')
     const { readRecording } = await import('../../device/recording-node.ts')

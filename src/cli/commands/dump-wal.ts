@@ -15,7 +15,9 @@ export function registerDumpWal(program: Command, cli: Cli): void {
     .description('Show the records of the consensus write-ahead log, one per line; with --json one JSON object per line.')
     .addHelpText('after', '\nExamples:\n  $ pulse-node dump-wal\n  $ pulse-node dump-wal 42 --json')
   action(addSettingFlags(command, ['dataDir']), cli, async (run, height) => {
-    if (height !== undefined && !/^[0-9]{1,15}$/.test(height)) throw new Failure('usage', `"${height}" is no height`, 'Give a whole number.')
+    if (height !== undefined && !/^[0-9]{1,15}$/.test(height)) {
+      throw new Failure('usage', `"${height}" is no height`, 'Give a whole number.')
+    }
     const { dumpWal } = await import('../../node/dump-wal.ts')
     for (const entry of dumpWal(configOf(run).config.dataDir, height === undefined ? undefined : Number(height))) {
       run.out(run.json ? toJsonLine(entry) : recordLine(entry))

@@ -9,6 +9,13 @@ import { addSettingFlags, configOf, integerFlag } from '../flags.ts'
 export const DEVELOPMENT_NETWORK = 'pulse-dev'
 export const PRODUCTION_NETWORK = 'pulse'
 
+const DESCRIPTION =
+  'Make a data directory with a node key, a validator key and the genesis of a network of this one node. ' +
+  'Nothing is ever overwritten.'
+
+/** What the genesis of an existing network has decided. */
+const DECIDED = ['network', 'threshold', 'interval', 'development', 'production']
+
 const EXAMPLES = `
 Examples:
   $ pulse-node init
@@ -19,13 +26,13 @@ export function registerInit(program: Command, cli: Cli): void {
   const command = program
     .command('init')
     .summary('make a data directory with keys and a genesis')
-    .description('Make a data directory with a node key, a validator key and the genesis of a network of this one node. Nothing is ever overwritten.')
+    .description(DESCRIPTION)
     .option('--network <name>', `name of the network (default: ${DEVELOPMENT_NETWORK}, or ${PRODUCTION_NETWORK} with --production)`)
     .option('--threshold <n>', 'distinct lives that a rewarded block needs (default: 1)')
     .option('--interval <ms>', 'time between blocks (default: 1000, or 5000 with --production)')
     .addOption(new Option('--development', 'development network: simulated hearts are allowed (default)').conflicts('production'))
     .option('--production', 'no development network')
-    .addOption(new Option('--genesis <file>', 'join the network of this genesis').conflicts(['network', 'threshold', 'interval', 'development', 'production']))
+    .addOption(new Option('--genesis <file>', 'join the network of this genesis').conflicts(DECIDED))
     .addHelpText('after', EXAMPLES)
   action(addSettingFlags(command, ['dataDir']), cli, async (run) => {
     const { options } = run

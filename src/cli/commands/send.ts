@@ -21,6 +21,11 @@ const EXPIRY_BLOCKS = 100
 const WAIT_S = 60
 const POLL_MS = 250
 
+const EXAMPLES = `
+Examples:
+  $ pulse-node send zDnaerx9CtbPJ1q36T5Ln5wYt3MQYeGRG5ehnPAmxcf5mDZpv 12.5
+  $ pulse-node send self 1 --memo hello --key phone.key`
+
 export function registerSend(program: Command, cli: Cli): void {
   const command = program
     .command('send')
@@ -32,22 +37,34 @@ export function registerSend(program: Command, cli: Cli): void {
     .option('--memo <text>', `at most ${MAX_MEMO_BYTES} bytes; public for ever`)
     .option('--no-wait', 'do not wait for the commit')
     .option('--seconds <n>', `wait at most so long (default: ${WAIT_S})`)
-    .addHelpText('after', '\nExamples:\n  $ pulse-node send zDnaerx9CtbPJ1q36T5Ln5wYt3MQYeGRG5ehnPAmxcf5mDZpv 12.5\n  $ pulse-node send self 1 --memo hello --key phone.key')
+    .addHelpText('after', EXAMPLES)
   action(addClientFlags(command), cli, async (run, recipientText = '', amountText = '') => {
     const { readKeyFile } = await import('../../ops/keyfile.ts')
     const { keyToText } = await import('../../crypto/keys.ts')
     const { makeTransfer } = await import('../../device/transfer.ts')
     const amount = parseAmount(amountText)
-    if (amount === null) throw new Failure('usage', `"${amountText}" is no amount`, 'Give PULSE as 12 or 12.5, above zero, with at most eight decimals.')
-    if (recipientText !== 'self' && keyFromText(recipientText) === null) throw new Failure('usage', `"${recipientText}" is no public key`, 'A key starts with z: see pulse-node keys FILE.')
+    if (amount === null) {
+      throw new Failure('usage', `"${amountText}" is no amount`, 'Give PULSE as 12 or 12.5, above zero, with at most eight decimals.')
+    }
+    if (recipientText !== 'self' && keyFromText(recipientText) === null) {
+      throw new Failure('usage', `"${recipientText}" is no public key`, 'A key starts with z: see pulse-node keys FILE.')
+    }
     const memo = textOption(run.options, 'memo') ?? ''
-    if (Buffer.byteLength(memo) > MAX_MEMO_BYTES) throw new Failure('usage', 'The memo is too long', `At most ${MAX_MEMO_BYTES} bytes of UTF-8 are allowed.`)
+    if (Buffer.byteLength(memo) > MAX_MEMO_BYTES) {
+      throw new Failure('usage', 'The memo is too long', `At most ${MAX_MEMO_BYTES} bytes of UTF-8 are allowed.`)
+    }
     const keys = readKeyFile(textOption(run.options, 'key') ?? DEFAULT_KEY_FILE)
     const sender = keyToText(keys.publicKey)
     const recipient = recipientText === 'self' ? sender : recipientText
     const client = clientOf(run)
     const [node, status, account] = await Promise.all([client.node(), client.status(), client.account(sender)])
-    if (account === null) throw new Failure('refused', `The sender ${sender} has no account yet`, 'It opens with the first committed heartbeat or incoming transfer.')
+    if (account === null) {
+      throw new Failure(
+        'refused',
+        `The sender ${sender} has no account yet`,
+        'It opens with the first committed heartbeat or incoming transfer.',
+      )
+    }
     const transfer = makeTransfer({
       genesisHash: fromHex(node.genesisHash)!,
       keys,
@@ -74,7 +91,10 @@ export function registerSend(program: Command, cli: Cli): void {
 /** @returns the height of the block that holds it */
 async function committedAt(run: Run, client: NodeClient, transfer: DeviceTransfer): Promise<number> {
   const seconds = integerFlag(run.options, '--seconds', 1, 100_000) ?? WAIT_S
-  const height = await waitUntil(run.clock, { everyMs: POLL_MS, timeoutMs: seconds * 1_000 }, async () => (await client.transaction(transfer.id))?.height ?? null)
-  if (height === null) throw new Failure('refused', `Not committed within ${seconds} s`, `It may still be: see the account. The transfer is ${transfer.id}`)
+  const wait = { everyMs: POLL_MS, timeoutMs: seconds * 1_000 }
+  const height = await waitUntil(run.clock, wait, async () => (await client.transaction(transfer.id))?.height ?? null)
+  if (height === null) {
+    throw new Failure('refused', `Not committed within ${seconds} s`, `It may still be: see the account. The transfer is ${transfer.id}`)
+  }
   return height
 }

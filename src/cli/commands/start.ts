@@ -14,6 +14,10 @@ import { record } from '../output.ts'
 import { version } from '../../ops/version.ts'
 import { DEVELOPMENT_NETWORK } from './init.ts'
 
+const DESCRIPTION =
+  'Run the node until SIGTERM or SIGINT (Ctrl-C). ' +
+  'In a new or empty data directory a development network of this one node is made first.'
+
 const EXAMPLES = `
 Examples:
   $ pulse-node start --simulate      a network of your own, with three hearts
@@ -24,7 +28,7 @@ export function registerStart(program: Command, cli: Cli): void {
   const command = program
     .command('start')
     .summary('run the node')
-    .description('Run the node until SIGTERM or SIGINT (Ctrl-C). In a new or empty data directory a development network of this one node is made first.')
+    .description(DESCRIPTION)
     .option('--threshold <n>', 'distinct lives that a rewarded block needs; shapes a new network only')
     .option('--interval <ms>', 'time between blocks; shapes a new network only')
     .addHelpText('after', EXAMPLES)
@@ -33,9 +37,11 @@ export function registerStart(program: Command, cli: Cli): void {
     const config: Config = run.json ? { ...loaded.config, logFormat: 'json' } : loaded.config
     const { genesis, paths, fresh } = await prepare(run, { ...loaded, config })
     const { createLogger, isPretty } = await import('../../ops/logger.ts')
-    const logger = createLogger({ level: config.logLevel, format: config.logFormat, ...(run.log === undefined ? {} : { destination: run.log }) })
+    const destination = run.log === undefined ? {} : { destination: run.log }
+    const logger = createLogger({ level: config.logLevel, format: config.logFormat, ...destination })
     const greet = (url: string): void => {
-      const facts = { version: version(), network: genesis.network, development: genesis.params.development, dataDir: paths.root, fresh, url }
+      const { network, params } = genesis
+      const facts = { version: version(), network, development: params.development, dataDir: paths.root, fresh, url }
       if (isPretty(config.logFormat, run.outIsTerminal)) run.out(banner(facts, config.simulate))
       else logger.info('Node started', facts)
     }
@@ -57,17 +63,30 @@ async function prepare(run: Run, { config, origins }: LoadedConfig): Promise<Pre
   const threshold = integerFlag(run.options, '--threshold', 1, 32_768)
   const intervalMs = integerFlag(run.options, '--interval', 100, 3_600_000)
   if (isFresh(config.dataDir)) {
-    return { ...initialise(config.dataDir, { network: DEVELOPMENT_NETWORK, development: true, threshold, intervalMs, nowMs: run.clock.nowMs() }), fresh: true }
+    const solo = { network: DEVELOPMENT_NETWORK, development: true, threshold, intervalMs, nowMs: run.clock.nowMs() }
+    return { ...initialise(config.dataDir, solo), fresh: true }
   }
   const paths = dataDir(config.dataDir)
   const genesis = readGenesis(paths.genesis)
   const { params } = genesis
-  for (const [flag, wanted, actual] of [['--threshold', threshold, params.threshold], ['--interval', intervalMs, params.blockIntervalMs]] as const) {
+  const shaped = [
+    ['--threshold', threshold, params.threshold],
+    ['--interval', intervalMs, params.blockIntervalMs],
+  ] as const
+  for (const [flag, wanted, actual] of shaped) {
     if (wanted === undefined || wanted === actual) continue
-    throw new Failure('genesis', `${flag} is ${wanted}, but the genesis ${paths.genesis} says ${actual}`, 'Leave the flag out, or make a new network with pulse-node init.')
+    throw new Failure(
+      'genesis',
+      `${flag} is ${wanted}, but the genesis ${paths.genesis} says ${actual}`,
+      'Leave the flag out, or make a new network with pulse-node init.',
+    )
   }
   if (config.simulate > 0 && !params.development) {
-    throw new Failure('config', `simulate is ${config.simulate} (${origins.simulate.text}), but ${genesis.network} is no development network`, 'Leave it out.')
+    throw new Failure(
+      'config',
+      `simulate is ${config.simulate} (${origins.simulate.text}), but ${genesis.network} is no development network`,
+      'Leave it out.',
+    )
   }
   return { genesis, paths, fresh: false }
 }
@@ -103,7 +122,8 @@ async function runNode(run: Run, config: Config, genesis: Genesis, logger: Logge
     shutdown.request('failure', cause.exitCode)
   })
   if (config.simulate > 0 && !shutdown.stopping) {
-    beating = simulate(run, url, config.simulate, hearts.signal, logger.child('hearts')).catch((error: unknown) => logger.error('Simulated hearts stopped', { error }))
+    const stopped = (error: unknown): void => logger.error('Simulated hearts stopped', { error })
+    beating = simulate(run, url, config.simulate, hearts.signal, logger.child('hearts')).catch(stopped)
   }
   const exitCode = await shutdown.done
   if (failure !== null) throw failure as Failure

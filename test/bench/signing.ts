@@ -1,0 +1,61 @@
+// Signs a whole schedule of heartbeats before it is sent, on all cores.
+
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { HEARTBEAT_ROW_SIZE } from '../../src/protocol/heartbeat.ts'
+import type { Schedule } from './schedule.ts'
+import { beatsOf } from './schedule.ts'
+import type { SignAnswer, SignOrder, SignWorkerData } from './sign-worker.ts'
+import { VITALS_SIZE } from './vitals-record.ts'
+
+const THREADS = 2
+const CALIBRATION_MS = 500
+/** Signing may turn out slower than it was a moment ago. */
+const RESERVE = 1.25
+const RESERVE_S = 2
+
+export interface SignedBeats {
+  /** Second of the first beats, unix time. */
+  readonly startS: number
+  /** 245 bytes per beat, in order of time. */
+  readonly rows: Uint8Array<SharedArrayBuffer>
+  /** A vitals record per beat. */
+  readonly vitals: Uint8Array<SharedArrayBuffer>
+}
+
+/**
+ * Makes the lives of a schedule and signs all their heartbeats.
+ * @param startS the first second; null picks one that lies just behind the end of the signing, so that it can be met
+ * @throws Error if the signing took longer than was foreseen, for `startS` null
+ */
+export async function signBeats(schedule: Schedule, genesisHash: Uint8Array, witness: Uint8Array, startS: number | null): Promise<SignedBeats> {
+  const beats = beatsOf(schedule)
+  const rows = new SharedArrayBuffer(beats * HEARTBEAT_ROW_SIZE)
+  const vitals = new SharedArrayBuffer(beats * VITALS_SIZE)
+  const bounds = Array.from({ length: THREADS + 1 }, (_, i) => Math.round((schedule.lives * i) / THREADS))
+  const workers = Array.from({ length: THREADS }, (_, i) => {
+    const workerData: SignWorkerData = { schedule, from: bounds[i]!, to: bounds[i + 1]!, genesisHash, witness, rows, vitals }
+    return new Worker(new URL('./sign-worker.ts', import.meta.url), { workerData })
+  })
+  const ask = (order: SignOrder): Promise<SignAnswer[]> =>
+    Promise.all(
+      workers.map(async (worker) => {
+        worker.postMessage(order)
+        return (await once(worker, 'message'))[0] as SignAnswer
+      }),
+    )
+  try {
+    await Promise.all(workers.map((worker) => once(worker, 'message')))
+    let start = startS
+    if (start === null) {
+      const rates = await ask({ kind: 'calibrate', durationMs: CALIBRATION_MS })
+      const slowest = Math.min(...rates.map(({ rate }) => rate))
+      start = Math.ceil(Date.now() / 1_000 + (RESERVE * beats) / (THREADS * slowest) + RESERVE_S)
+    }
+    await ask({ kind: 'sign', startS: start })
+    if (startS === null && Date.now() > start * 1_000) throw new Error(`signing ${beats} heartbeats took longer than foreseen: is the machine busy?`)
+    return { startS: start, rows: new Uint8Array(rows), vitals: new Uint8Array(vitals) }
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()))
+  }
+}
