@@ -111,9 +111,8 @@ function decodeInput(kind: number, rest: Uint8Array, readBlock: (bytes: Uint8Arr
       if (block === undefined) throw damaged('proposal without its block')
       return { kind: 'proposal', proposed: markVerified({ proposal: proposal.value, block }) }
     }
-    case WAL_KIND.vote: {
+    case WAL_KIND.vote:
       return { kind: 'vote', vote: readVote(rest) }
-    }
     case WAL_KIND.quorum: {
       if (rest.length % VOTE_SIZE !== 0) throw damaged('quorum')
       const votes = Array.from({ length: rest.length / VOTE_SIZE }, (_, i) => readVote(rest.subarray(i * VOTE_SIZE, (i + 1) * VOTE_SIZE)))

@@ -78,13 +78,20 @@ function registerSimulate(device: Command, cli: Cli): void {
     .command('simulate')
     .argument('[n]', 'number of devices, each with a new key', '3')
     .description('Let simulated hearts beat until Ctrl-C; development networks only.')
+    .option('--key <file>', 'one device instead: that of this key file')
     .option('--every <ms>', 'time between two heartbeats of a device (default: 2000)')
     .option('--seconds <n>', 'stop after so long')
-    .addHelpText('after', '\nExamples:\n  $ pulse-node device simulate\n  $ pulse-node device simulate 100 --every 1000 --seconds 60')
+    .addHelpText('after', '\nExamples:\n  $ pulse-node device simulate\n  $ pulse-node device simulate 100 --every 1000 --seconds 60\n  $ pulse-node device simulate --key phone.key')
   action(addClientFlags(command), cli, async (run, n = '3') => {
     if (!/^[1-9][0-9]{0,4}$/.test(n)) throw new Failure('usage', `"${n}" is no number of devices`, 'Give 1 to 99999.')
-    const { simulatedDevices } = await import('../hearts.ts')
-    await beatUntilStopped(run, simulatedDevices(Number(n)), { devices: Number(n) })
+    if (textOption(run.options, 'key') === undefined) {
+      const { simulatedDevices } = await import('../hearts.ts')
+      await beatUntilStopped(run, simulatedDevices(Number(n)), { devices: Number(n) })
+    } else {
+      const { createHeart } = await import('../../device/heart.ts')
+      const identity = await identityOf(run)
+      await beatUntilStopped(run, [{ identity, source: createHeart({ seed: identity.keyText }) }], { key: identity.keyText })
+    }
   })
 }
 
@@ -109,7 +116,7 @@ function registerReplay(device: Command, cli: Cli): void {
 
 const addKeyFlag = (command: Command): Command => command.option('--key <file>', `key file of the device (default: ${DEFAULT_KEY_FILE})`)
 
-async function identityOf({ options }: Run) {
+export async function identityOf({ options }: Pick<Run, 'options'>) {
   const { identityFromKeys } = await import('../../device/identity.ts')
   const { readKeyFile } = await import('../../ops/keyfile.ts')
   return identityFromKeys(readKeyFile(textOption(options, 'key') ?? DEFAULT_KEY_FILE))

@@ -1,0 +1,19 @@
+// What nodes of the world send each other.
+
+import type { Verified } from '../crypto/verified.ts'
+import type { ConsensusMessage } from '../engine/input.ts'
+import type { Heartbeat } from '../protocol/heartbeat.ts'
+import type { Transaction } from '../protocol/transaction.ts'
+import type { Have } from './delivery.ts'
+import type { StoredBlock } from './disk.ts'
+
+export type Message =
+  | ConsensusMessage
+  /** What the sender holds of its height; a question for the rest. */
+  | { readonly kind: 'have'; readonly have: Have }
+  /** Answers to that: messages of the same height, or the blocks that the asker lacks, ascending. */
+  | { readonly kind: 'missing'; readonly messages: readonly ConsensusMessage[] }
+  | { readonly kind: 'blocks'; readonly blocks: readonly StoredBlock[] }
+  /** From devices and clients. */
+  | { readonly kind: 'heartbeats'; readonly heartbeats: readonly Verified<Heartbeat>[] }
+  | { readonly kind: 'transaction'; readonly transaction: Verified<Transaction> }
