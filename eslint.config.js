@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint'
 
 const bugs = {
   'array-callback-return': 'error',
-  eqeqeq: 'error',
+  eqeqeq: ['error', 'always', { null: 'ignore' }],
   'no-constant-binary-expression': 'error',
   'no-constant-condition': ['error', { checkLoops: 'allExceptWhileTrue' }],
   'no-control-regex': 'error',
@@ -19,14 +19,12 @@ const bugs = {
   'no-global-assign': 'error',
   'no-loss-of-precision': 'error',
   'no-new-wrappers': 'error',
-  'no-promise-executor-return': 'error',
   'no-prototype-builtins': 'error',
   'no-return-assign': 'error',
   'no-self-assign': 'error',
   'no-self-compare': 'error',
   'no-sparse-arrays': 'error',
   'no-template-curly-in-string': 'error',
-  'no-unmodified-loop-condition': 'error',
   'no-unsafe-finally': 'error',
   'no-unsafe-optional-chaining': 'error',
   'no-unused-labels': 'error',
@@ -68,7 +66,6 @@ export default defineConfig(
       '@typescript-eslint/restrict-plus-operands': 'error',
       '@typescript-eslint/return-await': ['error', 'in-try-catch'],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
-      '@typescript-eslint/unbound-method': 'error',
     },
   },
   {

@@ -17,8 +17,8 @@ export function levelFailure(error: unknown, path: string): Failure {
   if (code === 'LEVEL_DATABASE_NOT_OPEN' && cause !== undefined) return levelFailure(cause, path)
   const isLocked = code === 'LEVEL_LOCKED' && !/No locks available|Permission denied|Read-only/.test(message)
   if (isLocked) return lockedFailure(path, { cause: error })
-  // A file that the manifest names and that is gone is damage, not an I/O error.
-  const isFileLost = code === 'LEVEL_IO_ERROR' && /No such file/.test(message)
+  // A file that the manifest names and that is gone or cut short (a read behind its end) is damage, not an I/O error.
+  const isFileLost = code === 'LEVEL_IO_ERROR' && /No such file|\.(ldb|sst): Invalid argument/.test(message)
   if (code === 'LEVEL_CORRUPTION' || isFileLost) return corruptChain(message, { cause: error })
   if (code === 'LEVEL_IO_ERROR' || code === 'LEVEL_LOCKED') {
     return new Failure('storage', `The chain database cannot be read or written: ${message}`, diskRemedy(message), { cause: error })

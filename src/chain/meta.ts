@@ -13,16 +13,25 @@ export async function readSealed(level: Level, key: Uint8Array): Promise<Uint8Ar
   return sealed && unseal(key, sealed)
 }
 
+export interface IdentifyOptions {
+  readonly genesisHash: Uint8Array
+  readonly createIfMissing: boolean
+  readonly onWrite?: (label: string) => void | Promise<void>
+}
+
 /**
  * Checks that the database is one of ours, of a schema that we know, of this network. Marks an empty one as ours if `createIfMissing`.
  * @throws Failure `newer_schema`, `wrong_network`, `corrupt`; `config` if it is empty and may not be made
  */
-export async function identify({ level, path }: OpenLevel, genesisHash: Uint8Array, createIfMissing: boolean): Promise<void> {
+export async function identify({ level, path }: OpenLevel, { genesisHash, createIfMissing, onWrite }: IdentifyOptions): Promise<void> {
   const schema = await readSealed(level, metaKey(MetaKey.schemaVersion))
   if (schema === undefined) {
     if ((await level.keys({ limit: 1 }).all()).length > 0) throw corruptChain(`${path} has no schema version`)
     if (!createIfMissing) throw noDatabase(path)
-    return initialise(level, genesisHash)
+    await onWrite?.('store:before-initialise')
+    await initialise(level, genesisHash)
+    await onWrite?.('store:after-initialise')
+    return
   }
   const version = readUint32(schema, 0)
   if (version > SCHEMA_VERSION) {

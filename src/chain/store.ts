@@ -55,7 +55,7 @@ export interface ChainStoreOptions {
   readonly path: string
   readonly genesisHash: Uint8Array
   readonly createIfMissing: boolean
-  /** Called with `store:before-commit` and `store:after-commit`. Tests crash here. */
+  /** Called with `store:` and `before-initialise`, `after-initialise`, `before-commit`, `after-commit`. Tests crash here. */
   readonly onWrite?: (label: string) => void | Promise<void>
   /** For tests: puts something between the store and LevelDB. */
   readonly wrap?: (level: Level) => Level
@@ -70,7 +70,7 @@ export async function openChainStore(options: ChainStoreOptions): Promise<ChainS
   const opened = await openLevel(options.path, options.createIfMissing)
   const database = options.wrap === undefined ? opened : { ...opened, level: options.wrap(opened.level) }
   try {
-    await identify(database, options.genesisHash, options.createIfMissing)
+    await identify(database, options)
     const store = createStore(database, await readHead(database.level), options)
     await store.verifyReadable()
     return store

@@ -45,7 +45,10 @@ export interface WalOptions {
   readonly dir: string
   /** Segments to keep, the one that is written included. */
   readonly keepSegments: number
-  /** Called with `wal:before-append`, `wal:after-append`, `wal:before-flush`, `wal:after-flush`. Tests crash here. */
+  /**
+   * Called with `wal:` and `before-begin`, `after-create`, `after-header`, `after-begin`, `after-prune`, `before-append`,
+   * `after-append`, `before-flush`, `after-write`, `after-flush`. Tests crash here.
+   */
   readonly onWrite?: WriteHook
 }
 
@@ -108,10 +111,9 @@ export function openWal({ dir, keepSegments, onWrite = () => {} }: WalOptions): 
   function flush(): void {
     if (waiting.length === 0) return
     onWrite('wal:before-flush')
-    disk('write', () => {
-      writeFully(file!, encodeFrame(mark, waiting))
-      fdatasyncSync(file!)
-    })
+    disk('write', () => writeFully(file!, encodeFrame(mark, waiting)))
+    onWrite('wal:after-write')
+    disk('write', () => fdatasyncSync(file!))
     waiting = []
     waitingBytes = 0
     onWrite('wal:after-flush')
@@ -131,19 +133,27 @@ export function openWal({ dir, keepSegments, onWrite = () => {} }: WalOptions): 
     begin(height) {
       assert(Number.isSafeInteger(height) && height > current, `the log goes on to a height above ${current}, not to ${height}`)
       flush()
-      disk('write', () => {
+      onWrite('wal:before-begin')
+      const isNew = disk('write', () => {
         release()
         const opened = open(height)
         file = opened.file
         mark = opened.segment.mark ?? randomBytes(MARK_SIZE)
-        if (opened.segment.mark === null) {
-          writeFully(file, encodeSegmentHeader(height, mark))
-          fsyncSync(file)
-          syncDirectory(dir)
-        }
-        prune(height - keepSegments + 1)
+        return opened.segment.mark === null
       })
+      if (isNew) {
+        onWrite('wal:after-create')
+        disk('write', () => writeFully(file!, encodeSegmentHeader(height, mark)))
+        onWrite('wal:after-header')
+        disk('write', () => {
+          fsyncSync(file!)
+          syncDirectory(dir)
+        })
+      }
+      onWrite('wal:after-begin')
+      disk('prune', () => prune(height - keepSegments + 1))
       current = height
+      onWrite('wal:after-prune')
     },
 
     append(kind, payload) {

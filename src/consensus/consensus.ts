@@ -174,6 +174,7 @@ function surroundings(state: Consensus, judge: Judge, emit: (effect: ConsensusEf
     hasQuorum: (round, type) => hasQuorum(votes, round, type),
     hasQuorumFor: (round, type, blockId) => hasQuorumFor(votes, round, type, blockId),
     quorumBlock: (round, type) => quorumBlock(votes, round, type),
+    prevotedRounds: () => quorumRounds(votes, 'prevote'),
     precommittedRounds: () => quorumRounds(votes, 'precommit'),
     skipRound: (round) => skipRound(votes, round),
     hasSpoken: (round, type) => hasSpoken(state, round, type),

@@ -11,6 +11,7 @@
 //   L36   prevote    valid v is known, 2/3 prevoted v in our round     first time in the round    lock v, precommit v,    precommit
 //                                                                                                 validValue ← v
 //         precommit  the same                                          first time in the round    validValue ← v          precommit
+//         any        valid v is known, 2/3 prevoted v in r < round     validRound < r             validValue ← v          same
 //   L44   prevote    2/3 prevoted nil in our round                                                 precommit nil           precommit
 //   L47   any        2/3 precommitted anything in our round            first time in the round    precommit timeout       same
 //   L49   any        valid v is known, 2/3 precommitted v in round r   nothing decided; any r     decide v                (the end)
@@ -27,6 +28,10 @@
 // - L36 and L49 take a valid block that any proposal of this height taught us: see proposal-keeper.ts.
 // - L23 asks the judge, too, whether to prevote. A refusal is a prevote nil, which the paper allows to anybody who
 //   finds a value invalid; whatever had a quorum once is never judged again, so it cannot be refused for ever.
+// - validValue is taken from the quorum of a past round, too, if it is later than that of ours. In the paper only those who
+//   see a quorum in its own round propose its block again. If it was completed late, that can be one validator, locked
+//   alone; where its vote is needed, nothing is decided until its turn to propose, which by power may be far away. What
+//   anybody proposes with such a quorum passes L28 like any other re-proposal, and no lock depends on validValue.
 // - Messages that we sent before a crash come back as inputs. We never speak at or before a step at which we have
 //   spoken (`hasSpoken`), and our own precommit restores the lock that it stood for (`recallLock`).
 // - L52–L54 (the next height) are the engine's: one state per height.
@@ -74,6 +79,8 @@ export interface MessageLog {
   hasQuorumFor(round: number, type: VoteType, blockId: Bin | null): boolean
   /** The block that more than 2/3 voted for. */
   quorumBlock(round: number, type: VoteType): Bin | null
+  /** Rounds in which more than 2/3 prevoted a block, ascending. */
+  prevotedRounds(): number[]
   /** Rounds in which more than 2/3 precommitted a block, ascending. */
   precommittedRounds(): number[]
   /** The highest round above this one in which more than 1/3 voted. */
@@ -176,6 +183,20 @@ function lock(s: RoundState, around: Surroundings): boolean {
   return true
 }
 
+// L42, L43 for a round that is over: a later quorum than that of our validValue. See the head of this file.
+function learnValid(s: RoundState, { log }: Surroundings): boolean {
+  for (const round of log.prevotedRounds().reverse()) {
+    if (round >= s.round) continue
+    if (round <= s.validRound) return false
+    const v = log.quorumBlock(round, 'prevote')
+    if (v === null || !log.isValidBlock(v)) continue
+    s.validValue = v
+    s.validRound = round
+    return true
+  }
+  return false
+}
+
 // L44–L46: upon 2f + 1 ⟨PREVOTE, h, round, nil⟩ while step = prevote
 function precommitNil(s: RoundState, around: Surroundings): boolean {
   if (s.step !== 'prevote' || !around.log.hasQuorumFor(s.round, 'prevote', null)) return false
@@ -212,7 +233,7 @@ function skip(s: RoundState, around: Surroundings): boolean {
   return true
 }
 
-const RULES: readonly Rule[] = [decide, prevoteFresh, prevoteAgain, lock, precommitNil, schedulePrevoteTimeout, schedulePrecommitTimeout, skip]
+const RULES: readonly Rule[] = [decide, prevoteFresh, prevoteAgain, lock, learnValid, precommitNil, schedulePrevoteTimeout, schedulePrecommitTimeout, skip]
 
 export function onTimeout(s: RoundState, step: TimeoutStep, round: number, around: Surroundings): void {
   if (round !== s.round || s.decision !== null) return

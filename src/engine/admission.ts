@@ -1,7 +1,7 @@
 // The door of the mempool: what waits for a block, and what is refused with which reason.
 
 import type { Verified } from '../crypto/verified.ts'
-import { lastActiveMs, lastHeight, RECORD_SIZE, streakStartMs } from '../ledger/account.ts'
+import { lastActiveMs, lastHeight, lastSequence, lastTimestampS, RECORD_SIZE, streakStartMs } from '../ledger/account.ts'
 import { admitHeartbeat, admitTransfer } from '../ledger/admit.ts'
 import { gapLimitMs, weightPpm } from '../ledger/weight.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
@@ -66,7 +66,10 @@ function senderAccount(engine: Engine, sender: KeyBin): SenderAccount | null {
   return engine.ledger.accounts.find(sender)
 }
 
-function lastBeat(engine: Engine, device: KeyBin): LastBeat | null {
-  const account = engine.ledger.accounts.find(device)
-  return account === null || account.lastHeight === 0 ? null : { sequence: account.lastSequence, timestampS: account.lastTimestampS }
+function lastBeat({ ledger }: Engine, device: KeyBin): LastBeat | null {
+  const index = ledger.accounts.indexOf(device)
+  if (index === undefined) return null
+  const { records } = ledger.accounts
+  const at = index * RECORD_SIZE
+  return lastHeight(records, at) === 0 ? null : { sequence: lastSequence(records, at), timestampS: lastTimestampS(records, at) }
 }

@@ -11,6 +11,7 @@ import { certificateRoot } from '../protocol/certificate.ts'
 import type { Header } from '../protocol/header.ts'
 import { HEADER_VERSION, headerId } from '../protocol/header.ts'
 import { HEARTBEAT_RECORD_SIZE } from '../protocol/heartbeat.ts'
+import type { Params } from '../protocol/params.ts'
 import { paramsRoot } from '../protocol/params.ts'
 import type { Transaction } from '../protocol/transaction.ts'
 import { encodeTransaction } from '../protocol/transaction.ts'
@@ -34,6 +35,9 @@ export type BlockError =
 /** The earliest timestamp of the next block. */
 export const earliestTimestampMs = (ledger: Ledger): number => ledger.timestampMs + ledger.params.blockIntervalMs
 
+/** Heartbeats that a block may hold: as many as are allowed, and fit into its body. */
+export const heartbeatLimit = ({ maxHeartbeats, maxBodyBytes }: Params): number => Math.min(maxHeartbeats, Math.floor(maxBodyBytes / HEARTBEAT_RECORD_SIZE))
+
 export interface Candidate {
   readonly timestampMs: number
   readonly proposer: Bin
@@ -47,7 +51,7 @@ export interface Candidate {
 /** Builds a block of our own. Null if what is left of the candidate does not justify one. */
 export function buildBlock(ledger: Ledger, candidate: Candidate): ExecutedBlock | null {
   const { params } = ledger
-  const heartbeats = candidate.heartbeats.slice(0, params.maxHeartbeats)
+  const heartbeats = candidate.heartbeats.slice(0, heartbeatLimit(params))
   const content: Content = {
     height: ledger.height + 1,
     timestampMs: candidate.timestampMs,

@@ -96,25 +96,23 @@ export class RecordTree {
     const nodes = this.#levels[level]
     const exists = index < Math.ceil(this.#count / 2 ** level)
     if (nodes !== undefined && exists) copyChunk(nodes, index * CHUNK, target, offset)
-    else target.set(ZERO_HASHES[level + RECORD_DEPTH]!, offset)
+    else target.set(ZERO_HASHES[level]!, offset)
   }
 
   #rootOf(levels: readonly LevelPatch[], count: number): Uint8Array {
     const top = Math.max(levels.length - 1, 0)
-    let root = ZERO_HASHES[RECORD_DEPTH]!
+    let root = ZERO_HASHES[0]!
     if (count > 0) {
       root = new Uint8Array(CHUNK)
       const changed = levels[top]!
       if (changed.indices.length > 0) root.set(changed.hashes.subarray(0, CHUNK))
       else this.#copyNode(top, 0, root, 0)
     }
-    return mixInLength(extendRoot(root, top + RECORD_DEPTH, ACCOUNT_TREE_DEPTH + RECORD_DEPTH), count)
+    return mixInLength(extendRoot(root, top, ACCOUNT_TREE_DEPTH), count)
   }
 }
 
-/** A record is a subtree of four chunks: depth 2. */
-const RECORD_DEPTH = 2
-
+/** A record is a subtree of four chunks; where there is none, the leaf is a zero chunk, as in every SSZ list. */
 function hashRecords(records: Uint8Array): Uint8Array {
   const pairs = new Uint8Array(records.length / 2)
   const roots = new Uint8Array(records.length / 4)

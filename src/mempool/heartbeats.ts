@@ -1,5 +1,6 @@
 // Heartbeats that wait for a block: per device, in order of their sequence.
 
+import type { Bin } from '../base/bytes.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import { HEARTBEAT_RECORD_SIZE, sameStatement } from '../protocol/heartbeat.ts'
@@ -21,18 +22,23 @@ export interface LastBeat {
 export class HeartbeatPool {
   readonly #options: HeartbeatPoolOptions
   readonly #byDevice = new Map<KeyBin, Heartbeat[]>()
-  #count = 0
+  readonly #byName = new Map<Bin, Heartbeat>()
 
   constructor(options: HeartbeatPoolOptions) {
     this.#options = options
   }
 
   get count(): number {
-    return this.#count
+    return this.#byName.size
+  }
+
+  /** The waiting heartbeat that proposals and blocks list under this name. */
+  find(name: Bin): Heartbeat | undefined {
+    return this.#byName.get(name)
   }
 
   get sizeBytes(): number {
-    return this.#count * HEARTBEAT_RECORD_SIZE
+    return this.count * HEARTBEAT_RECORD_SIZE
   }
 
   /** Distinct devices with a waiting heartbeat. */
@@ -52,7 +58,7 @@ export class HeartbeatPool {
       if (after !== undefined && (after.timestampS - heartbeat.timestampS) * 1_000 < minIntervalMs) return 'too_fast'
       if (waiting.length >= this.#options.maxPerDevice) return 'too_fast'
     }
-    const full = this.#count >= this.#options.maxHeartbeats || this.sizeBytes + HEARTBEAT_RECORD_SIZE > this.#options.maxBytes
+    const full = this.count >= this.#options.maxHeartbeats || this.sizeBytes + HEARTBEAT_RECORD_SIZE > this.#options.maxBytes
     return full ? 'mempool_full' : null
   }
 
@@ -61,7 +67,7 @@ export class HeartbeatPool {
     const waiting = this.#byDevice.get(heartbeat.device)
     if (waiting === undefined) this.#byDevice.set(heartbeat.device, [heartbeat])
     else waiting.splice(positionOf(waiting, heartbeat.sequence), 0, heartbeat)
-    this.#count++
+    this.#byName.set(heartbeat.name, heartbeat)
   }
 
   /**
@@ -80,7 +86,7 @@ export class HeartbeatPool {
 
   /** Drops what can no longer be committed: too old, or overtaken by a committed heartbeat. @returns how many */
   prune(oldestS: number, devices: Iterable<KeyBin>, lastBeat: (device: KeyBin) => LastBeat | null, minIntervalMs: number): number {
-    const before = this.#count
+    const before = this.count
     for (const device of devices) {
       const last = lastBeat(device)
       if (last !== null) this.#keep(device, ({ sequence, timestampS }) => sequence > last.sequence && (timestampS - last.timestampS) * 1_000 >= minIntervalMs)
@@ -88,14 +94,17 @@ export class HeartbeatPool {
     for (const [device, waiting] of this.#byDevice) {
       if (waiting[0]!.timestampS < oldestS) this.#keep(device, ({ timestampS }) => timestampS >= oldestS)
     }
-    return before - this.#count
+    return before - this.count
   }
 
   #keep(device: KeyBin, wanted: (heartbeat: Heartbeat) => boolean): void {
     const waiting = this.#byDevice.get(device)
     if (waiting === undefined) return
-    const kept = waiting.filter(wanted)
-    this.#count -= waiting.length - kept.length
+    const kept: Heartbeat[] = []
+    for (const heartbeat of waiting) {
+      if (wanted(heartbeat)) kept.push(heartbeat)
+      else this.#byName.delete(heartbeat.name)
+    }
     if (kept.length === 0) this.#byDevice.delete(device)
     else this.#byDevice.set(device, kept)
   }

@@ -11,15 +11,16 @@
 
 import type { Bin } from '../base/bytes.ts'
 import { assert } from '../base/assert.ts'
-import { copyBin, readUint32, readUint64, toBin, writeUint32, writeUint64 } from '../base/bytes.ts'
+import { copyBin, equalBytes, readUint32, readUint64, toBin, writeUint32, writeUint64 } from '../base/bytes.ts'
 import { TAGGED_KEY_SIZE } from '../crypto/keys.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import type { Body } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { decodeCertificate, encodeCertificate } from '../protocol/certificate.ts'
 import {
-  encodeHeartbeatFields, HEARTBEAT_FIELDS_SIZE, HEARTBEAT_RECORD_SIZE, heartbeatEvidence, heartbeatSignature, heartbeatWitness,
+  encodeHeartbeatFields, HEARTBEAT_FIELDS_SIZE, HEARTBEAT_RECORD_SIZE, heartbeatEvidenceAndSignature, heartbeatWitness,
 } from '../protocol/heartbeat.ts'
+import { MAX_LEVEL } from '../protocol/limits.ts'
 import { encodeTransaction } from '../protocol/transaction.ts'
 
 const VERSION = 1
@@ -47,13 +48,10 @@ export interface BodyContext {
 export function encodeStoredBody(body: Body, context: BodyContext): Uint8Array {
   const certificate = body.parentCertificate === null ? new Uint8Array(0) : encodeCertificate(body.parentCertificate)
   const transactions = body.transactions.map(encodeTransaction)
-  const witnesses = new Map<Bin, number>()
-  for (const { record } of body.heartbeats) {
-    const witness = toBin(heartbeatWitness(record))
-    if (!witnesses.has(witness)) witnesses.set(witness, witnesses.size)
-  }
+  const witnesses = new WitnessTable()
+  const witnessOf = Uint16Array.from(body.heartbeats, ({ record }) => witnesses.indexOf(heartbeatWitness(record)))
   const size =
-    1 + 4 + certificate.length + 4 + context.opened.length * TAGGED_KEY_SIZE + 2 + witnesses.size * 32 +
+    1 + 4 + certificate.length + 4 + context.opened.length * TAGGED_KEY_SIZE + 2 + witnesses.keys.length * 32 +
     4 + body.heartbeats.length * STORED_HEARTBEAT_SIZE + 4 + transactions.reduce((sum, { length }) => sum + 2 + length, 0)
   const bytes = new Uint8Array(size)
   const view = new DataView(bytes.buffer)
@@ -67,23 +65,23 @@ export function encodeStoredBody(body: Body, context: BodyContext): Uint8Array {
     copyBin(key, bytes, at)
     at += TAGGED_KEY_SIZE
   }
-  view.setUint16(at, witnesses.size, true)
+  view.setUint16(at, witnesses.keys.length, true)
   at += 2
-  for (const witness of witnesses.keys()) {
-    copyBin(witness, bytes, at)
+  for (const witness of witnesses.keys) {
+    bytes.set(witness, at)
     at += 32
   }
   writeUint32(bytes, at, body.heartbeats.length)
   at += 4
   const blockS = Math.floor(context.timestampMs / 1_000)
-  for (const { record, device, timestampS, sequence, rateLevel, motionLevel } of body.heartbeats) {
+  for (const [i, { record, device, timestampS, sequence, rateLevel, motionLevel }] of body.heartbeats.entries()) {
     writeUint32(bytes, at, context.indexOf(device))
     view.setInt16(at + 4, blockS - timestampS, true)
     writeUint64(bytes, at + 6, sequence)
-    view.setUint16(at + 14, witnesses.get(toBin(heartbeatWitness(record)))!, true)
+    view.setUint16(at + 14, witnessOf[i]!, true)
     bytes[at + 16] = rateLevel * 16 + motionLevel
-    bytes.set(heartbeatEvidence(record), at + 17)
-    bytes.set(heartbeatSignature(record), at + 49)
+    // Evidence and signature lie side by side in both.
+    bytes.set(heartbeatEvidenceAndSignature(record), at + 17)
     at += STORED_HEARTBEAT_SIZE
   }
   writeUint32(bytes, at, transactions.length)
@@ -95,6 +93,25 @@ export function encodeStoredBody(body: Body, context: BodyContext): Uint8Array {
   }
   assert(at === bytes.length, 'the size was computed right')
   return bytes
+}
+
+/** Witnesses by their position; the last one is tried first, since most of a node's heartbeats name the same. */
+class WitnessTable {
+  readonly keys: Uint8Array[] = []
+  readonly #positions = new Map<Bin, number>()
+  #last = -1
+
+  indexOf(witness: Uint8Array): number {
+    if (this.#last >= 0 && equalBytes(witness, this.keys[this.#last]!)) return this.#last
+    const bin = toBin(witness)
+    let position = this.#positions.get(bin)
+    if (position === undefined) {
+      position = this.keys.push(witness) - 1
+      this.#positions.set(bin, position)
+    }
+    this.#last = position
+    return position
+  }
 }
 
 /** @param timestampMs of the block. @throws RangeError, as `record` does too, if the bytes are damaged */
@@ -125,8 +142,8 @@ export function openStoredBody(bytes: Uint8Array, timestampMs: number): StoredBo
 
 function decodeRecord(stored: Uint8Array, blockS: number, keyOf: (index: number) => KeyBin | undefined, witnesses: readonly Uint8Array[]): Uint8Array {
   const view = new DataView(stored.buffer, stored.byteOffset, stored.length)
-  const key = keyOf(readUint32(stored, 0))
   const witness = witnesses[view.getUint16(14, true)]
+  const key = keyOf(readUint32(stored, 0))
   if (key === undefined || witness === undefined) throw new RangeError('a stored heartbeat names an unknown account or witness')
   const record = new Uint8Array(HEARTBEAT_RECORD_SIZE)
   const deviceKey = new Uint8Array(TAGGED_KEY_SIZE)
@@ -140,6 +157,8 @@ function decodeRecord(stored: Uint8Array, blockS: number, keyOf: (index: number)
     motionLevel: stored[16]! & 15,
     evidence: stored.subarray(17, 49),
   }
+  const { timestampS, sequence, rateLevel, motionLevel } = fields
+  if (timestampS < 0 || sequence < 0 || rateLevel > MAX_LEVEL || motionLevel > MAX_LEVEL) throw new RangeError('a stored heartbeat is out of range')
   record.set(encodeHeartbeatFields(fields), 0)
   record.set(stored.subarray(49), HEARTBEAT_FIELDS_SIZE)
   return record

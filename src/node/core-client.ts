@@ -5,7 +5,9 @@ import type { BlockView } from '../api/backend.ts'
 import type { Logger } from '../ops/logger.ts'
 import type { Core, CoreInfo, CoreOptions } from './core.ts'
 import type { CoreMessage, CoreThreadData } from './core-thread.ts'
-import { createCaller, unpackError } from './rpc.ts'
+import type { PeerPort } from './peer-port.ts'
+import { NO_PEERS } from './peer-port.ts'
+import { answerCall, createCaller, unpackError } from './rpc.ts'
 import { startThread } from './thread.ts'
 
 /** Every method of the core, as a call into its thread. */
@@ -20,6 +22,8 @@ export interface CoreClient {
   readonly failed: Promise<Error>
   readonly methods: CoreMethods
   onCommitted(listener: (block: BlockView) => void): void
+  /** Gives the core its peers; before that it is alone. */
+  connect(peers: PeerPort): void
   /** Ends the thread; `methods.stop` comes first. */
   terminate(): Promise<void>
 }
@@ -30,6 +34,7 @@ export function startCore(options: CoreOptions, logger: Logger): CoreClient {
   const started = Promise.withResolvers<CoreInfo>()
   const failed = Promise.withResolvers<Error>()
   const listeners = new Set<(block: BlockView) => void>()
+  let peers = NO_PEERS
   let terminating = false
 
   function fail(error: Error): void {
@@ -39,9 +44,11 @@ export function startCore(options: CoreOptions, logger: Logger): CoreClient {
   }
   started.promise.catch(() => {})
   worker.on('message', (message: CoreMessage) => {
-    if (caller.receive(message)) return
+    if (caller.receive(message) || answerCall(worker, { request: (...args: Parameters<PeerPort['request']>) => peers.request(...args) }, message)) return
     if (message.kind === 'ready') started.resolve(message.info)
     else if (message.kind === 'committed') for (const listener of listeners) listener(message.block)
+    else if (message.kind === 'publish') peers.publish(message.topic, message.data)
+    else if (message.kind === 'report') peers.report(message.peer, message.reason, message.penalty)
     else if (message.kind === 'log') logger[message.level](message.message, message.fields)
     else fail(unpackError(message.error))
   })
@@ -58,6 +65,7 @@ export function startCore(options: CoreOptions, logger: Logger): CoreClient {
     failed: failed.promise,
     methods,
     onCommitted: (listener) => void listeners.add(listener),
+    connect: (port) => void (peers = port),
     async terminate() {
       terminating = true
       await worker.terminate()

@@ -6,8 +6,9 @@ import type { Logger, LogLevel } from '../ops/logger.ts'
 import type { BlockView } from '../api/backend.ts'
 import type { CoreInfo, CoreOptions } from './core.ts'
 import { createCore } from './core.ts'
+import type { PeerPort, Topic } from './peer-port.ts'
 import type { Methods, ThrownError } from './rpc.ts'
-import { answerCall, packError } from './rpc.ts'
+import { answerCall, createCaller, packError } from './rpc.ts'
 
 export interface CoreThreadData {
   readonly options: CoreOptions
@@ -20,6 +21,8 @@ export type CoreMessage =
   | { readonly kind: 'committed'; readonly block: BlockView }
   /** The core cannot start or go on. */
   | { readonly kind: 'failed'; readonly error: ThrownError }
+  | { readonly kind: 'publish'; readonly topic: Topic; readonly data: Uint8Array }
+  | { readonly kind: 'report'; readonly peer: string; readonly reason: string; readonly penalty: number }
   | { readonly kind: 'log'; readonly level: LoudLevel; readonly message: string; readonly fields: Record<string, unknown> | undefined }
 
 export type LoudLevel = Exclude<LogLevel, 'silent'>
@@ -50,13 +53,24 @@ function forwardingLogger(level: LogLevel): Logger {
   return logger
 }
 
+/** The network is in the main thread: what it should do is said, what it should answer is called. */
+const network = createCaller(port)
+const peers: PeerPort = {
+  publish: (topic, data) => say({ kind: 'publish', topic, data }),
+  report: (peer, reason, penalty) => say({ kind: 'report', peer, reason, penalty }),
+  request: async (...args) => (await network.call('request', args)) as Uint8Array[],
+}
+
 try {
-  const core = await createCore(options, forwardingLogger(logLevel), {
-    committed: (block) => say({ kind: 'committed', block }),
-    failed: (error) => say({ kind: 'failed', error: packError(error) }),
-  })
+  const events = {
+    committed: (block: BlockView) => say({ kind: 'committed', block }),
+    failed: (error: unknown) => say({ kind: 'failed', error: packError(error) }),
+  }
+  const core = await createCore(options, forwardingLogger(logLevel), events, undefined, peers)
   const { info, ...methods } = core
-  port.on('message', (message) => answerCall(port, methods as unknown as Methods, message))
+  port.on('message', (message) => {
+    if (!network.receive(message)) answerCall(port, methods as unknown as Methods, message)
+  })
   say({ kind: 'ready', info })
 } catch (error) {
   say({ kind: 'failed', error: packError(error) })

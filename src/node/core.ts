@@ -8,8 +8,10 @@ import { SCHEMA_VERSION } from '../chain/buckets.ts'
 import { openChainStore } from '../chain/store.ts'
 import type { Wal } from '../chain/wal.ts'
 import { openWal } from '../chain/wal.ts'
+import type { KeyBin } from '../crypto/keys.ts'
 import { rawKey } from '../crypto/keys.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../engine/engine.ts'
+import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
 import { blockReward } from '../ledger/reward.ts'
 import { stateRoot } from '../ledger/state.ts'
 import { genesisHash as hashOf } from '../protocol/genesis.ts'
@@ -28,6 +30,10 @@ import { createDeviceLimiter } from './device-limiter.ts'
 import type { Ingress } from './ingress.ts'
 import { createIngress } from './ingress.ts'
 import { blockCommit, corrupt, loadChain } from './ledger-store.ts'
+import type { PeerPort } from './peer-port.ts'
+import { NO_PEERS } from './peer-port.ts'
+import type { Peers } from './peers.ts'
+import { createPeers } from './peers.ts'
 import type { Reads } from './reads.ts'
 import { createReads } from './reads.ts'
 import { createRunner } from './runner.ts'
@@ -59,6 +65,11 @@ export interface Core extends Reads {
   database(): Promise<DatabaseHealth>
   blockchain(): ChainHealth
   metricsText(): Promise<string>
+  /** Of the network: see peers.ts. */
+  gossip: Peers['gossip']
+  peerRequest: Peers['request']
+  peerStatus: Peers['peerStatus']
+  peerGone: Peers['peerGone']
   drain(): void
   stop(): Promise<void>
 }
@@ -73,7 +84,7 @@ const MAX_CACHED_KEYS = 32_768
  * @param onWrite called at every step of every write that must survive a crash (store, log, last-signed record); tests crash there
  * @throws Failure with the cause, if the node cannot start; nothing has been changed then
  */
-export async function createCore({ paths, genesis, config }: CoreOptions, logger: Logger, events: CoreEvents, onWrite: (label: string) => void = () => {}): Promise<Core> {
+export async function createCore({ paths, genesis, config }: CoreOptions, logger: Logger, events: CoreEvents, onWrite: (label: string) => void = () => {}, port: PeerPort = NO_PEERS): Promise<Core> {
   const clock = systemClock
   const nodeKeys = readKeyFile(paths.nodeKey, 'ed25519')
   const validatorKeys = readKeyFile(paths.validatorKey, 'ed25519')
@@ -109,8 +120,12 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     wal.begin(ledger.height + 1)
 
     let bodyBytes = 0
+    const accounts = (index: number): KeyBin | undefined =>
+      index < engine.ledger.accounts.count ? accountKey(engine.ledger.accounts.records, index * RECORD_SIZE) : undefined
+    const peers = createPeers({ engine, store, pool, port, witness: nodeKeys, clock, logger, keyOf: accounts, observe: observed.observeVerdict })
     const runner = createRunner({
       engine,
+      outgoing: peers.outgoing,
       wal,
       signer,
       store(executed, certificate) {
@@ -134,6 +149,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
             id: binToHex(executed.id).slice(0, 16),
           })
           const stored = { header, heartbeats: body.heartbeats.length, transactions: body.transactions.length, minted, bodyBytes }
+          peers.outgoing.committed(executed, certificate)
           events.committed(blockView(stored, certificate, engine.ledger.validators))
         },
         round(height, round, proposer) {
@@ -144,9 +160,10 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
       },
     })
     const limiter = createDeviceLimiter({ perSecond: config.heartbeatsPerDevicePerSecond, burst: POLICY.burst, maxDevices: MAX_LIMITED_DEVICES })
-    const ingress = createIngress({ engine, runner, pool, clock, witness, limiter, observe: observed.observeVerdict })
+    const ingress = createIngress({ engine, runner, pool, clock, witness, limiter, observe: observed.observeVerdict, outgoing: peers.outgoing })
     logger.info('Chain loaded', { height: ledger.height, accounts: ledger.accounts.count, replayed: entries.length, validator: isValidator })
     runner.start(entries)
+    peers.start(runner)
 
     return {
       ...createReads(engine, store),
@@ -161,7 +178,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
       status() {
         const { ledger: now, consensus } = engine
         return {
-          syncing: false,
+          syncing: peers.status().syncing,
           height: now.height,
           headId: binToHex(now.headId),
           timestampMs: now.timestampMs,
@@ -178,7 +195,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
             bytes: engine.heartbeats.sizeBytes + engine.transfers.sizeBytes,
           },
           ...observed.rates(),
-          peers: 0,
+          peers: peers.status().peers,
           validators: now.validators.map(({ key, power }) => ({ key: binToHex(key), power })),
         }
       },
@@ -205,9 +222,14 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
         }
       },
       metricsText: () => metrics.registry.metrics(),
+      gossip: peers.gossip,
+      peerRequest: peers.request,
+      peerStatus: peers.peerStatus,
+      peerGone: peers.peerGone,
       drain: () => ingress.drain(),
       async stop() {
         ingress.drain()
+        peers.close()
         await runner.stop()
         await store.close()
         await pool.close()

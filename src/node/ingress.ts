@@ -16,6 +16,7 @@ import { transactionFromMessage, transactionSignature } from '../protocol/transa
 import type { Vitals } from '../protocol/vitals.ts'
 import { evidenceOf, levelsOf, vitalsInRange } from '../protocol/vitals.ts'
 import type { DeviceLimiter } from './device-limiter.ts'
+import type { Outgoing } from './peers.ts'
 import type { Runner } from './runner.ts'
 import type { VerifyPool } from './verify-pool.ts'
 
@@ -35,6 +36,8 @@ export interface IngressDependencies {
   /** Node key of this node, 32 bytes: heartbeats that come to this door must name it as their witness. */
   readonly witness: Bin
   readonly limiter: DeviceLimiter
+  /** Tells peers what was accepted here. */
+  readonly outgoing: Pick<Outgoing, 'heartbeats' | 'transaction'>
   /** Counts what became of every item. */
   readonly observe: (kind: 'heartbeat' | 'transaction', reason: Reason | null, count: number) => void
 }
@@ -49,7 +52,7 @@ export interface Ingress {
 
 const refused = (reason: Reason): ItemVerdict => ({ accepted: false, reason })
 
-export function createIngress({ engine, runner, pool, clock, witness, limiter, observe }: IngressDependencies): Ingress {
+export function createIngress({ engine, runner, pool, clock, witness, limiter, observe, outgoing }: IngressDependencies): Ingress {
   const { genesisHash } = engine.ledger
   const witnessKey = fromBin(witness)
   let draining = false
@@ -94,6 +97,7 @@ export function createIngress({ engine, runner, pool, clock, witness, limiter, o
     if (verified.length > 0) {
       const answers = await runner.submit((ticket) => ({ kind: 'heartbeats', heartbeats: verified, ticket }))
       places.forEach(({ position, id }, i) => (verdicts[position] = withId(answers[i], id)))
+      outgoing.heartbeats(verified.filter((_, i) => answers[i]?.accepted === true))
     }
     for (const verdict of verdicts) observe('heartbeat', verdict.accepted ? null : verdict.reason, 1)
     return verdicts
@@ -115,6 +119,7 @@ export function createIngress({ engine, runner, pool, clock, witness, limiter, o
     if (valid !== true) return refused('bad_signature')
     const verified = markVerified(decoded.value)
     const [verdict] = await runner.submit((ticket) => ({ kind: 'transaction', transaction: verified, ticket }))
+    if (verdict?.accepted === true) outgoing.transaction(verified)
     return withId(verdict, toHex(fromBin(verified.transfer.id)))
   }
 

@@ -69,7 +69,7 @@ export interface Caller {
   fail(error: Error): void
 }
 
-export function createCaller(port: Worker): Caller {
+export function createCaller(port: Port): Caller {
   const open = new Map<number, PromiseWithResolvers<unknown>>()
   let nextId = 1
   let failed: Error | null = null

@@ -18,6 +18,7 @@ import type { Signer, SignerQuestion } from '../ops/signer.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
 import { voteMessage } from '../protocol/vote.ts'
+import type { Outgoing } from './peers.ts'
 import { WalEncoder } from './wal-codec.ts'
 
 /** What the runner tells to whom it may concern; must not throw. */
@@ -39,6 +40,7 @@ export interface RunnerDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly events: RunnerEvents
+  readonly outgoing: Pick<Outgoing, 'vote' | 'proposal'>
 }
 
 export interface Runner {
@@ -46,11 +48,13 @@ export interface Runner {
   start(entries: readonly LoggedEntry[]): void
   /** Answers with one verdict per item. */
   submit(make: (ticket: number) => Extract<Input, { kind: 'heartbeats' | 'transaction' }>): Promise<readonly Verdict[]>
+  /** Hands over what others said; what it leads to shows in the effects. */
+  deliver(input: Extract<Input, { kind: 'proposal' | 'vote' | 'quorum' | 'decided' }>): void
   /** Ends at a boundary between two inputs, with nothing half stored. */
   stop(): Promise<void>
 }
 
-export function createRunner({ engine, wal, signer, store, clock, logger, events }: RunnerDependencies): Runner {
+export function createRunner({ engine, wal, signer, store, clock, logger, events, outgoing }: RunnerDependencies): Runner {
   const queue: Input[] = []
   const tickets = new Map<number, (verdicts: readonly Verdict[]) => void>()
   const timers = new Set<{ cancel(): void }>()
@@ -117,9 +121,12 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
         break
       }
       case 'broadcast-proposal':
-      case 'broadcast-vote':
-        // Nobody to tell yet, but whoever speaks has flushed.
         wal.flush()
+        outgoing.proposal(effect.proposed)
+        break
+      case 'broadcast-vote':
+        wal.flush()
+        outgoing.vote(effect.vote)
         break
       case 'schedule': {
         const { timer, delayMs } = effect
@@ -184,7 +191,7 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
     start(entries) {
       running = true
       try {
-        for (const { input } of entries) if (input.kind === 'proposal') encoder.remember(input.proposed.proposal.blockId)
+        for (const { input } of entries) encoder.remember(input)
         for (const { effect, nowMs } of replay(engine, entries, clock.nowMs())) carryOut(effect, nowMs)
       } catch (error) {
         fail(error)
@@ -200,6 +207,9 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
         tickets.set(ticket, resolve)
         enqueue(make(ticket))
       })
+    },
+    deliver(input) {
+      if (!stopped) enqueue(input)
     },
     async stop() {
       halt()

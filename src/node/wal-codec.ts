@@ -42,9 +42,10 @@ export class WalEncoder {
     return { kind: WAL_KIND[input.kind], payload: concat(now, this.#payload(input)) }
   }
 
-  /** A block that was read back counts as written. */
-  remember(id: Bin): void {
-    this.#blocks.add(id)
+  /** What was read back counts as written. */
+  remember(input: LoggedInput): void {
+    if (input.kind === 'value') this.#blocks.add(headerId(input.block.header))
+    else if (input.kind === 'proposal') this.#blocks.add(headerId(input.proposed.block.header))
   }
 
   #payload(input: LoggedInput): Uint8Array {
@@ -59,13 +60,15 @@ export class WalEncoder {
       case 'value': {
         const round = new Uint8Array(4)
         writeUint32(round, 0, input.round)
-        this.remember(headerId(input.block.header))
+        this.remember(input)
         return concat(round, encodeBlock(input.block))
       }
       case 'proposal': {
         const { proposal, block } = input.proposed
-        const known = this.#blocks.has(proposal.blockId)
-        this.remember(proposal.blockId)
+        // A liar may send another block than the one that it names; that one is written as it came.
+        const id = headerId(block.header)
+        const known = id === proposal.blockId && this.#blocks.has(id)
+        this.remember(input)
         return known ? encodeProposal(proposal) : concat(encodeProposal(proposal), encodeBlock(block))
       }
       case 'vote':
@@ -90,16 +93,19 @@ export function decodeWal(records: readonly WalRecord[], genesisHash: Uint8Array
     return verified
   }
   return records.map(({ kind, payload }): LoggedEntry => {
-    const nowMs = readUint64(payload, 0)
-    const rest = payload.subarray(8)
-    return { nowMs, input: decodeInput(kind, rest, readBlock, blocks) }
+    const nowMs = payload.length < 8 ? -1 : readUint64(payload, 0)
+    if (nowMs < 0) throw damaged('time')
+    return { nowMs, input: decodeInput(kind, payload.subarray(8), readBlock, blocks) }
   })
 }
 
 function decodeInput(kind: number, rest: Uint8Array, readBlock: (bytes: Uint8Array) => Verified<Block>, blocks: ReadonlyMap<Bin, Verified<Block>>): LoggedInput {
   switch (kind) {
-    case WAL_KIND.begin:
-      return { kind: 'begin', height: readUint64(rest, 0) }
+    case WAL_KIND.begin: {
+      const height = rest.length === 8 ? readUint64(rest, 0) : -1
+      if (height < 0) throw damaged('height')
+      return { kind: 'begin', height }
+    }
     case WAL_KIND.timer:
       return { kind: 'timer', timer: decodeTimer(rest) }
     case WAL_KIND.value:
@@ -131,17 +137,20 @@ function readVote(bytes: Uint8Array): Verified<Vote> {
 
 const damaged = (what: string): RangeError => new RangeError(`the write-ahead log holds a damaged ${what}`)
 
+const TIMER_SIZE = 13
+
 function encodeTimer(timer: Timer): Uint8Array {
-  const bytes = new Uint8Array(13)
+  const bytes = new Uint8Array(TIMER_SIZE)
   writeUint64(bytes, 0, timer.height)
   bytes[8] = timer.name === 'interval' ? 0 : TIMER_CODES.indexOf(timer.step)
   writeUint32(bytes, 9, timer.name === 'interval' ? 0 : timer.round)
   return bytes
 }
 
+/** @throws RangeError if the bytes are damaged */
 export function decodeTimer(bytes: Uint8Array): Timer {
   const height = readUint64(bytes, 0)
   const name = TIMER_CODES[bytes[8]!]
-  if (name === undefined) throw damaged('timer')
+  if (bytes.length !== TIMER_SIZE || height < 0 || name === undefined) throw damaged('timer')
   return name === 'interval' ? { name, height } : { name: 'timeout', height, step: name, round: readUint32(bytes, 9) }
 }

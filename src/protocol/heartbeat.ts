@@ -120,6 +120,7 @@ export const heartbeatFields = (record: Uint8Array): Uint8Array => record.subarr
 export const heartbeatDeviceKey = (record: Uint8Array): Uint8Array => record.subarray(0, TAGGED_KEY_SIZE)
 export const heartbeatWitness = (record: Uint8Array): Uint8Array => record.subarray(AT.witness, AT.witness + 32)
 export const heartbeatEvidence = (record: Uint8Array): Uint8Array => record.subarray(AT.evidence, AT.evidence + 32)
+export const heartbeatEvidenceAndSignature = (record: Uint8Array): Uint8Array => record.subarray(AT.evidence)
 export const heartbeatSignature = (record: Uint8Array): Uint8Array => record.subarray(AT.signature)
 
 /** True if two heartbeats say the same thing (whatever their signatures). */

@@ -9,6 +9,8 @@ export const MAX_BLOCK_TRANSACTIONS = 8_192
 export const MAX_BODY_BYTES = 8 * 1024 * 1024
 /** Serialized block: header, offsets and body, bytes. */
 export const MAX_BLOCK_BYTES = MAX_BODY_BYTES + 4_096
+/** Heartbeats in a witness's bundle. */
+export const MAX_BUNDLE_HEARTBEATS = 128
 /** One serialized transaction: kind, signed fields, signature. */
 export const MAX_TRANSACTION_BYTES = 1_024
 /** Memo of a transfer, bytes of UTF-8. */
@@ -21,6 +23,8 @@ export const MAX_GENESIS_ACCOUNTS = 4_096
 export const ACCOUNT_TREE_DEPTH = 32
 /** Rounds of one height. A network that needs more has other troubles; a higher number is a hostile message. */
 export const MAX_ROUND = 1_000_000
+/** Rounds of a height that a node tells its peers of. */
+export const MAX_ROUNDS_SHOWN = 64
 /** Sum of all voting power: stays below 2^50, so that 3 × power is an exact integer. */
 export const MAX_TOTAL_POWER = 2 ** 50
 /** Levels that a device reports: 0…7. */

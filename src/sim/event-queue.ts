@@ -10,8 +10,9 @@ export class EventQueue {
   readonly #heap: Scheduled[] = []
   #order = 0
 
-  get size(): number {
-    return this.#heap.length
+  /** When the next event happens; Infinity if there is none. */
+  get nextMs(): number {
+    return this.#heap[0]?.atMs ?? Infinity
   }
 
   push(atMs: number, run: () => void): void {

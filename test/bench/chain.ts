@@ -68,6 +68,7 @@ async function makeChain(dataDir: string, schedule: Schedule): Promise<Chain> {
     clock,
     logger: silentLogger(),
     events: { committed: () => onCommitted(), round: () => {}, failed: (error) => onFailed(error) },
+    outgoing: { vote: () => {}, proposal: () => {} },
   })
   runner.start([])
   const perSecond = beatsPerSecond(schedule)

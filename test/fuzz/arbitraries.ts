@@ -7,13 +7,16 @@ import { concat, toBin } from '../../src/base/bytes.ts'
 import { tagKey } from '../../src/crypto/keys.ts'
 import type { Block, Body } from '../../src/protocol/block.ts'
 import { heartbeatName } from '../../src/protocol/block.ts'
+import type { Bundle } from '../../src/protocol/bundle.ts'
 import type { Certificate } from '../../src/protocol/certificate.ts'
+import type { CompactProposal } from '../../src/protocol/compact.ts'
 import type { Genesis } from '../../src/protocol/genesis.ts'
 import { GENESIS_VERSION } from '../../src/protocol/genesis.ts'
+import type { Have } from '../../src/protocol/have.ts'
 import type { Header } from '../../src/protocol/header.ts'
 import type { Heartbeat, HeartbeatFields } from '../../src/protocol/heartbeat.ts'
 import { decodeHeartbeat, encodeHeartbeatFields } from '../../src/protocol/heartbeat.ts'
-import { MAX_LEVEL, MAX_MEMO_BYTES, MAX_ROUND } from '../../src/protocol/limits.ts'
+import { MAX_LEVEL, MAX_MEMO_BYTES, MAX_ROUND, MAX_VALIDATORS } from '../../src/protocol/limits.ts'
 import { DEFAULT_PARAMS, DEVELOPMENT_PARAMS } from '../../src/protocol/params.ts'
 import type { Proposal } from '../../src/protocol/proposal.ts'
 import type { Transaction } from '../../src/protocol/transaction.ts'
@@ -120,6 +123,36 @@ export const body: fc.Arbitrary<Body> = fc.record({
 })
 
 export const block: fc.Arbitrary<Block> = fc.record({ header, body })
+
+export const bundle: fc.Arbitrary<Bundle> = fc
+  .record({ witness: bytesOf(32), signature: bytesOf(64), records: fc.array(heartbeatRecord, { minLength: 1, maxLength: 4 }) })
+  .map(({ witness, signature, records }) => ({ witness, signature, records: concat(...records.map((record) => withWitness(record, witness))) }))
+
+function withWitness(record: Uint8Array, witness: Uint8Array): Uint8Array {
+  const changed = Uint8Array.from(record)
+  changed.set(witness, 51)
+  return changed
+}
+
+export const compact: fc.Arbitrary<CompactProposal> = fc.record({
+  proposal,
+  header,
+  parentCertificate: fc.option(certificate),
+  names: fc.array(binOf(32), { maxLength: 5 }),
+  transactions: fc.array(transaction, { maxLength: 3 }),
+})
+
+const voters = fc.uniqueArray(fc.nat({ max: MAX_VALIDATORS - 1 }), { maxLength: 6 }).map((indices) => indices.sort((a, b) => a - b))
+
+export const have: fc.Arbitrary<Have> = fc.record({
+  height: uint53,
+  rounds: fc
+    .uniqueArray(
+      fc.record({ round, prevotes: voters, precommits: voters, prevoteQuorum: fc.boolean(), precommitQuorum: fc.boolean(), proposal: fc.boolean() }),
+      { maxLength: 4, selector: (shown) => shown.round },
+    )
+    .map((rounds) => rounds.sort((a, b) => a.round - b.round)),
+})
 
 const sortedKeys = fc.uniqueArray(taggedKey.map(toBin), { maxLength: 4 }).map((keys) => keys.sort())
 

@@ -9,7 +9,7 @@ import { extendRoot, hashPair, merkleize, mixInLength, ZERO_HASHES } from '../..
 import { ByteVectorType, ListCompositeType } from '../../src/protocol/ssz.ts'
 
 const nodeSha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
-const DOMAINS: readonly Domain[] = ['pulse/heartbeat/1', 'pulse/transfer/1', 'pulse/vote/1', 'pulse/proposal/1']
+const DOMAINS: readonly Domain[] = ['pulse/heartbeat/1', 'pulse/transfer/1', 'pulse/bundle/1', 'pulse/vote/1', 'pulse/proposal/1']
 
 t.test('sha256 is SHA-256', async (t) => {
   for (const size of [0, 1, 55, 56, 63, 64, 65, 1_000]) {

@@ -8,10 +8,12 @@ import { extendRoot, merkleize, mixInLength } from '../../src/crypto/merkle.ts'
 import { tagKey } from '../../src/crypto/keys.ts'
 import type { Body } from '../../src/protocol/block.ts'
 import { bodyRoot, decodeBlock, encodeBlock } from '../../src/protocol/block.ts'
+import { decodeBundle, encodeBundle } from '../../src/protocol/bundle.ts'
 import type { Certificate } from '../../src/protocol/certificate.ts'
 import { decodeCertificate, encodeCertificate } from '../../src/protocol/certificate.ts'
 import type { Genesis, GenesisValidator } from '../../src/protocol/genesis.ts'
 import { checkGenesis, GENESIS_VERSION } from '../../src/protocol/genesis.ts'
+import { decodeHave, encodeHave } from '../../src/protocol/have.ts'
 import { decodeHeartbeat } from '../../src/protocol/heartbeat.ts'
 import * as limits from '../../src/protocol/limits.ts'
 import { checkParams, DEFAULT_PARAMS } from '../../src/protocol/params.ts'
@@ -50,6 +52,7 @@ const certificateReads = (count: number, change: Partial<Certificate> = {}): boo
 }
 
 const roundReads = (round: number): boolean[] => [
+  decodeHave(encodeHave({ height: 1, rounds: [{ round, prevotes: [], precommits: [], prevoteQuorum: false, precommitQuorum: false, proposal: false }] })).ok,
   decodeVote(encodeVote({ ...one(arbitrary.vote), round })).ok,
   decodeProposal(encodeProposal({ ...one(arbitrary.proposal), round, validRound: -1 })).ok,
   certificateReads(1, { round }),
@@ -92,6 +95,11 @@ const table: Readonly<Record<keyof typeof limits, (size: number) => boolean | re
     decodeBlock(bytes, arbitrary.GENESIS_HASH, () => '')
     return looked
   },
+  MAX_BUNDLE_HEARTBEATS: (count) => {
+    const { witness, signature, records } = one(arbitrary.bundle)
+    const first = records.subarray(0, record.length)
+    return decodeBundle(encodeBundle({ witness, signature, records: concat(...new Array<Uint8Array>(count).fill(first)) })).ok
+  },
   MAX_TRANSACTION_BYTES: (size) => {
     const encoded = encodeTransaction(withMemo(size - TRANSACTION_OVERHEAD))
     const ssz = new ListCompositeType(new ByteListType(limits.MAX_TRANSACTION_BYTES), limits.MAX_BLOCK_TRANSACTIONS)
@@ -118,6 +126,10 @@ const table: Readonly<Record<keyof typeof limits, (size: number) => boolean | re
     return equalBytes(mixInLength(extendRoot(chunk, 0, depth), 1), new ListCompositeType(bytes32, 2 ** 32).hashTreeRoot([chunk]))
   },
   MAX_ROUND: roundReads,
+  MAX_ROUNDS_SHOWN: (count) => {
+    const shown = { prevotes: [], precommits: [], prevoteQuorum: false, precommitQuorum: false, proposal: false }
+    return decodeHave(encodeHave({ height: 1, rounds: Array.from({ length: count }, (_, round) => ({ round, ...shown })) })).ok
+  },
   // The total must stay below it.
   MAX_TOTAL_POWER: (power) => [genesisIsFine({ validators: validators(1, power - 1) }), genesisIsFine({ validators: validators(2, Math.floor((power - 1) / 2)) })],
   MAX_LEVEL: (level) => [decodeHeartbeat(withLevels(level, 0), '') !== null, decodeHeartbeat(withLevels(0, level), '') !== null],

@@ -197,5 +197,5 @@ t.test('the table of import directions has no cycle of its own', async (t) => {
 })
 
 t.test('the list of those who may call markVerified has no stale entry', async (t) => {
-  for (const place of MAY_MARK_VERIFIED) t.ok(project.some(({ path }) => (place.endsWith('/') ? path.startsWith(place) : path === place)), `${place} exists`)
+  for (const place of Object.keys(MAY_MARK_VERIFIED)) t.ok(project.some(({ path }) => (place.endsWith('/') ? path.startsWith(place) : path === place)), `${place} exists`)
 })

@@ -198,7 +198,7 @@ t.test('a segment is read without being changed, and its condition told', async 
   t.throws(() => readSegment(segmentPath(dir, 2)).next(), { code: 'storage', message: /ENOENT/ })
 })
 
-for (const label of ['wal:before-append', 'wal:after-append', 'wal:before-flush', 'wal:after-flush']) {
+for (const label of ['wal:before-append', 'wal:after-append', 'wal:before-flush', 'wal:after-write', 'wal:after-flush']) {
   t.test(`a crash at ${label} keeps each flush whole`, async (t) => {
     const dir = t.testdir()
     let countdown = 2
@@ -216,8 +216,31 @@ for (const label of ['wal:before-append', 'wal:after-append', 'wal:before-flush'
       }
     }, { message: 'crash' })
     wal.close()
-    t.equal(open(dir).replay(1).length, label === 'wal:after-flush' ? flushed + 1 : flushed)
+    const isWritten = label === 'wal:after-write' || label === 'wal:after-flush'
+    t.equal(open(dir).replay(1).length, isWritten ? flushed + 1 : flushed)
     t.equal(flushed, 1)
+  })
+}
+
+for (const label of ['wal:before-begin', 'wal:after-create', 'wal:after-header', 'wal:after-begin', 'wal:after-prune']) {
+  t.test(`a crash at ${label} leaves the older segments readable, and the height can begin again`, async (t) => {
+    const dir = t.testdir()
+    let countdown = 2
+    const onWrite = (at: string): void => {
+      if (at === label && --countdown === 0) throw new Error('crash')
+    }
+    const wal = openWal({ dir, keepSegments: 1, onWrite })
+    wal.begin(1)
+    wal.append(1, Uint8Array.of(1))
+    wal.flush()
+    t.throws(() => wal.begin(2), { message: 'crash' })
+    wal.close()
+    const again = open(dir)
+    t.equal(again.replay(1).length, label === 'wal:after-prune' ? 0 : 1)
+    again.begin(2)
+    again.append(2, Uint8Array.of(2))
+    again.flush()
+    t.equal(open(dir).replay(2).length, 1)
   })
 }
 

@@ -1,0 +1,31 @@
+// What the core needs of the network, and what the network asks of the core. The network lives in the main thread.
+
+export type Topic = 'heartbeats' | 'transfers' | 'consensus' | 'blocks'
+export type RequestProtocol = 'round' | 'blocks' | 'heartbeats'
+
+/** `accept`: forward it. `ignore`: do not, but nobody is to blame. `reject`: the sender is. */
+export interface GossipVerdict {
+  readonly verdict: 'accept' | 'ignore' | 'reject'
+  readonly reason?: string
+}
+
+export interface PeerHead {
+  readonly height: number
+  readonly headId: Uint8Array
+}
+
+/** Calls into the network. */
+export interface PeerPort {
+  publish(topic: Topic, data: Uint8Array): void
+  /** @returns the frames of the answer; rejects if the peer refuses, is too slow or sends more than `maxBytes` */
+  request(peer: string, protocol: RequestProtocol, data: Uint8Array, limits: { maxBytes: number; timeoutMs: number }): Promise<Uint8Array[]>
+  /** Charges a peer for what it did. */
+  report(peer: string, reason: string, penalty: number): void
+}
+
+/** Nobody there: a network of one. */
+export const NO_PEERS: PeerPort = {
+  publish: () => {},
+  request: () => Promise.reject(new Error('there are no peers')),
+  report: () => {},
+}

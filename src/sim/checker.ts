@@ -1,0 +1,163 @@
+// Judges the world: agreement, validity, certificates, turns, supply, and what honest nodes sign. Its arithmetic is its own
+// (model.ts, turns.ts, votes-checker.ts).
+
+import type { Bin } from '../base/bytes.ts'
+import { equalBytes, fromBin, toBin } from '../base/bytes.ts'
+import type { Block } from '../protocol/block.ts'
+import { bodyRoot } from '../protocol/block.ts'
+import type { Certificate } from '../protocol/certificate.ts'
+import { certificateRoot } from '../protocol/certificate.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import { genesisHash } from '../protocol/genesis.ts'
+import { headerId } from '../protocol/header.ts'
+import type { Proposal } from '../protocol/proposal.ts'
+import type { Vote } from '../protocol/vote.ts'
+import { voteMessage } from '../protocol/vote.ts'
+import type { Complain } from './model.ts'
+import { Model } from './model.ts'
+import { fakeSignature } from './signer.ts'
+import { Turns } from './turns.ts'
+import type { VoteOffence } from './votes-checker.ts'
+import { VotesChecker } from './votes-checker.ts'
+
+export type ViolationKind =
+  | VoteOffence
+  | Parameters<Complain>[0]
+  /** Two blocks at one height. */
+  | 'agreement'
+  /** A block that does not go with its parent or with its own header. */
+  | 'parent'
+  | 'body'
+  | 'certificate'
+  /** A block of somebody whose turn it was not, or all blocks of one. */
+  | 'turn'
+  /** A node's accounts are not those of the model. */
+  | 'balance'
+  /** The log does not restore what the node was. */
+  | 'replay'
+  | 'stall'
+  | 'exception'
+
+export interface Violation {
+  readonly kind: ViolationKind
+  readonly height: number
+  readonly text: string
+}
+
+/** What a node says of its ledger. */
+export interface LedgerView {
+  readonly height: number
+  readonly supply: bigint
+  readonly accounts: readonly { readonly key: Bin; readonly balance: bigint; readonly nonce: number }[]
+}
+
+export class Checker {
+  readonly violations: Violation[] = []
+  readonly votes: VotesChecker
+  /** Decided blocks, from height 1. */
+  readonly chain: { readonly id: Bin; readonly block: Block }[] = []
+  readonly #genesisHash: Uint8Array
+  readonly #keys: readonly Bin[]
+  readonly #powers: readonly bigint[]
+  readonly #model: Model
+  readonly #turns: Turns
+  readonly #villain: number | null
+  /** Balances and nonces by height, from the genesis. */
+  readonly #balances: { readonly supply: bigint; readonly accounts: ReadonlyMap<Bin, string> }[] = []
+
+  constructor(genesis: Genesis, villain: number | null) {
+    this.#genesisHash = genesisHash(genesis)
+    this.#keys = genesis.validators.map(({ key }) => key)
+    this.#powers = genesis.validators.map(({ power }) => BigInt(power))
+    this.#model = new Model(genesis)
+    this.#turns = new Turns(this.#powers)
+    this.#villain = villain
+    this.votes = new VotesChecker(this.#powers, (kind, height, text) => this.complain(kind, height, text))
+    this.#remember()
+  }
+
+  complain(kind: ViolationKind, height: number, text: string): void {
+    this.violations.push({ kind, height, text })
+  }
+
+  signedProposal(node: number, proposal: Proposal): void {
+    this.votes.proposal(node, proposal)
+  }
+
+  signedVote(node: number, vote: Vote): void {
+    this.votes.vote(node, vote, node !== this.#villain)
+  }
+
+  /** @param stored how many blocks the node has now */
+  committed(node: number, id: Bin, block: Block, certificate: Certificate, stored: number): void {
+    const { height } = block.header
+    if (height !== stored) this.complain('parent', height, `node ${node} stores it as its block ${stored}`)
+    this.#certificate(certificate, height, id, `of node ${node}`)
+    const decided = this.chain[height - 1]
+    if (decided === undefined) this.#extend(id, block, certificate)
+    else if (decided.id !== id || headerId(block.header) !== id) this.complain('agreement', height, `node ${node} decides another block`)
+  }
+
+  applied(node: number, { height, supply, accounts }: LedgerView): void {
+    const expected = this.#balances[height]
+    if (expected === undefined) {
+      this.complain('agreement', height, `node ${node} is at a height that nobody decided`)
+      return
+    }
+    if (supply !== expected.supply) this.complain('balance', height, `node ${node} has a supply of ${supply} instead of ${expected.supply}`)
+    if (accounts.length !== expected.accounts.size) this.complain('balance', height, `node ${node} has ${accounts.length} accounts instead of ${expected.accounts.size}`)
+    for (const account of accounts) {
+      const holds = holding(account)
+      if (expected.accounts.get(account.key) !== holds) this.complain('balance', height, `node ${node} has ${holds} instead of ${expected.accounts.get(account.key)}`)
+    }
+  }
+
+  /** To be called at the end of a long run: work is shared. */
+  variety(): void {
+    const proposers = new Set(this.chain.map(({ block }) => block.header.proposer))
+    if (proposers.size < 2) this.complain('turn', this.chain.length, 'one validator proposed all blocks')
+  }
+
+  #extend(id: Bin, block: Block, certificate: Certificate): void {
+    const { header, body } = block
+    const { height } = header
+    const parent = this.chain.at(-1)
+    const complain: Complain = (kind, text) => this.complain(kind, height, text)
+    if (height !== this.chain.length + 1) this.complain('parent', height, `follows height ${this.chain.length}`)
+    if (headerId(header) !== id) this.complain('body', height, 'the id is not that of the header')
+    if (header.parentId !== (parent?.id ?? toBin(this.#genesisHash))) this.complain('parent', height, 'has another parent')
+    if (header.bodyRoot !== toBin(bodyRoot(body))) this.complain('body', height, 'the body is not that of the header')
+    if (header.parentCertificateRoot !== toBin(certificateRoot(body.parentCertificate))) this.complain('body', height, 'the certificate is not that of the header')
+    if (parent !== undefined && body.parentCertificate !== null) this.#certificate(body.parentCertificate, height - 1, parent.id, 'in the next block')
+    if ((parent === undefined) !== (body.parentCertificate === null)) this.complain('certificate', height, 'its parent has none, or too many')
+    const turns = this.#turns.proposers(certificate.round).map((proposer) => this.#keys[proposer])
+    if (!turns.includes(header.proposer)) this.complain('turn', height, `its proposer had no turn up to round ${certificate.round}`)
+    this.#turns.next()
+    this.#model.apply(block, complain)
+    this.chain.push({ id, block })
+    this.#remember()
+  }
+
+  #certificate({ height, round, blockId, signatures }: Certificate, expectedHeight: number, id: Bin, where: string): void {
+    if (height !== expectedHeight || blockId !== id) this.complain('certificate', expectedHeight, `the one ${where} is for another block`)
+    const message = voteMessage(this.#genesisHash, { height, round, type: 'precommit', blockId })
+    let power = 0n
+    let previous = -1
+    for (const { validator, signature } of signatures) {
+      const key = this.#keys[validator]
+      if (validator <= previous || key === undefined) this.complain('certificate', height, `the one ${where} names validator ${validator} after ${previous}`)
+      else if (!equalBytes(signature, fakeSignature(fromBin(key), message))) this.complain('certificate', height, `validator ${validator} did not sign the one ${where}`)
+      else power += this.#powers[validator]!
+      previous = validator
+    }
+    const total = this.#powers.reduce((sum, each) => sum + each, 0n)
+    if (power * 3n <= total * 2n) this.complain('certificate', height, `the one ${where} has ${power} of ${total}`)
+  }
+
+  #remember(): void {
+    const accounts = new Map([...this.#model.accounts].map(([key, account]) => [key, holding(account)]))
+    this.#balances.push({ supply: this.#model.supply, accounts })
+  }
+}
+
+const holding = ({ balance, nonce }: { readonly balance: bigint; readonly nonce: number }): string => `${balance} after ${nonce} transfers`

@@ -1,0 +1,107 @@
+// What the seed draws before the world begins: who has which power, the parameters, and how bad it gets.
+
+import type { Bin } from '../base/bytes.ts'
+import { assert } from '../base/assert.ts'
+import { compareBin, toBin } from '../base/bytes.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import { checkGenesis, GENESIS_VERSION } from '../protocol/genesis.ts'
+import { COIN, DEVELOPMENT_PARAMS } from '../protocol/params.ts'
+import type { Weather } from './network.ts'
+import { PPM, Prng } from './prng.ts'
+
+export interface Scenario {
+  readonly seed: number
+  readonly genesis: Genesis
+  /** Validator keys in validator order: node i has key i. */
+  readonly keys: readonly Bin[]
+  /** The node that signs everything twice; null if all are honest. */
+  readonly villain: number | null
+  readonly lives: number
+  /** The network while faults happen. */
+  readonly storm: Weather
+  /** Mean time between two faults of each kind, ms; 0 = never. */
+  readonly crashEveryMs: number
+  readonly partitionEveryMs: number
+  readonly skewEveryMs: number
+  readonly sleepEveryMs: number
+  /** How long faults happen. */
+  readonly safetyMs: number
+}
+
+export interface ScenarioOptions {
+  readonly seed: number
+  /** Honest validators. */
+  readonly nodes: number
+  /** One more validator, with less than a third of the power, that equivocates. */
+  readonly villain: boolean
+}
+
+/** The network when the faults have stopped. */
+export const CALM: Weather = { lossPpm: 0, duplicatePpm: 0, minDelayMs: 5, maxDelayMs: 60 }
+
+export const GENESIS_TIME_MS = 1_700_000_000_000
+export const MAX_SKEW_MS = 1_000
+const LIFE = 1_000_000
+
+export function drawScenario({ seed, nodes, villain }: ScenarioOptions): Scenario {
+  const prng = new Prng(seed, 'scenario')
+  const powers = Array.from({ length: nodes }, () => LIFE * prng.between(1, prng.pick([1, 3, 20])))
+  if (villain) powers.push(villainPower(powers, prng))
+  const members = powers
+    .map((power, i) => ({ key: toBin(prng.bytes(32)), nodeKey: toBin(prng.bytes(32)), power, isVillain: i === nodes }))
+    .sort((a, b) => compareBin(a.key, b.key))
+  const lives = prng.between(4, 12)
+  const genesis: Genesis = {
+    version: GENESIS_VERSION,
+    network: `sim-${seed}`,
+    timeMs: GENESIS_TIME_MS,
+    params: {
+      ...DEVELOPMENT_PARAMS,
+      threshold: prng.between(1, 3),
+      maxHeartbeats: 64,
+      maxTransactions: 16,
+      aliveBlocks: prng.between(4, 12),
+      rewardHalvingBlocks: prng.between(7, 20),
+      rewardInitial: 100n * COIN + BigInt(prng.below(1_000)),
+      rewardFloor: 2n * COIN + BigInt(prng.below(1_000)),
+      continuityMs: 30_000,
+      gapMs: 3_000,
+      gapBlocks: 3,
+      maxCreations: 2,
+      timeoutProposeMs: prng.pick([300, 1_000]),
+      timeoutProposeDeltaMs: prng.pick([200, 500]),
+      timeoutVoteMs: prng.pick([200, 500]),
+      timeoutVoteDeltaMs: prng.pick([100, 250]),
+    },
+    validators: members.map(({ key, nodeKey, power }) => ({ key, nodeKey, power })),
+    registrars: [],
+    enrolled: [],
+  }
+  const problems = checkGenesis(genesis)
+  assert(problems.length === 0, problems.join('; '))
+  const never = (ms: number, ppm: number): number => (prng.chance(ppm) ? 0 : ms)
+  return {
+    seed,
+    genesis,
+    keys: members.map(({ key }) => key),
+    villain: villain ? members.findIndex(({ isVillain }) => isVillain) : null,
+    lives,
+    storm: {
+      lossPpm: prng.skewed(0, 300_000),
+      duplicatePpm: prng.skewed(0, 200_000),
+      minDelayMs: 1,
+      maxDelayMs: prng.skewed(20, 2_000),
+    },
+    crashEveryMs: never(prng.between(1_500, 15_000), PPM / 10),
+    partitionEveryMs: never(prng.between(4_000, 20_000), PPM / 5),
+    skewEveryMs: never(prng.between(2_000, 20_000), PPM / 5),
+    sleepEveryMs: never(prng.between(10_000, 40_000), PPM / 3),
+    safetyMs: prng.between(40_000, 80_000),
+  }
+}
+
+/** Below a third of the whole, most often as near to it as can be. */
+function villainPower(honest: readonly number[], prng: Prng): number {
+  const most = Math.ceil(honest.reduce((sum, power) => sum + power, 0) / 2) - 1
+  return prng.chance(700_000) ? most : prng.between(1, most)
+}

@@ -1,0 +1,39 @@
+// What the trace tells of an input.
+
+import { unreachable } from '../base/assert.ts'
+import type { Input } from '../engine/input.ts'
+import type { Field } from './trace.ts'
+
+export function fieldsOf(input: Input): readonly Field[] {
+  switch (input.kind) {
+    case 'start':
+      return []
+    case 'begin':
+    case 'stored':
+      return [input.height]
+    case 'timer':
+      return input.timer.name === 'interval' ? [input.timer.height] : [input.timer.height, input.timer.round, input.timer.step]
+    case 'value':
+      return [input.round]
+    case 'proposal': {
+      const { height, round, validRound, blockId, proposer } = input.proposed.proposal
+      return [height, round, validRound, blockId, proposer]
+    }
+    case 'vote': {
+      const { height, round, type, blockId, validator } = input.vote
+      return [height, round, type, blockId, validator]
+    }
+    case 'quorum': {
+      const [first] = input.votes
+      return first === undefined ? [] : [first.height, first.round, first.type, first.blockId, input.votes.length]
+    }
+    case 'heartbeats':
+      return input.heartbeats.flatMap(({ device, sequence }) => [device.slice(2, 34), sequence])
+    case 'transaction':
+      return [input.transaction.transfer.id, input.transaction.transfer.nonce]
+    case 'decided':
+      return [input.certificate.height, input.certificate.round, input.certificate.blockId]
+    default:
+      return unreachable(input)
+  }
+}

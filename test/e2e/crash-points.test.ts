@@ -1,0 +1,135 @@
+// A crash at every single write of the log, the store and the signer, through the first blocks of a chain: after each one
+// the chain is whole, nothing that was announced is missing, nothing contradictory was signed, and it goes on.
+
+import t from 'tap'
+import { spawn } from 'node:child_process'
+import { cpSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { initialise } from '../../src/cli/network.ts'
+import { verifyChain } from '../../src/node/verify-chain.ts'
+import { genesisHash } from '../../src/protocol/genesis.ts'
+import { blockIds, genesisOf, livingCore } from './core-fixture.ts'
+import { cleanEnv } from './harness.ts'
+import { SignedMessages } from './signed.ts'
+
+const CHILD = join(import.meta.dirname, 'crash-child.ts')
+const BLOCKS = 3
+const INTERVAL_MS = 100
+/** Heights that every chain must still reach after its crash. */
+const FURTHER = 2
+/** One in so many directories is verified as a whole. */
+const VERIFY_EVERY = 10
+/** One in so many restarts is cut short by a crash of its own. */
+const AGAIN_EVERY = 5
+
+/** What the store, the log and the signer call at their writes. */
+const LABELS = [
+  'signer:before-write', 'signer:after-open', 'signer:after-write', 'signer:after-sync', 'signer:after-rename', 'signer:after-directory-sync',
+  'store:after-commit', 'store:after-initialise', 'store:before-commit', 'store:before-initialise',
+  'wal:after-append', 'wal:after-begin', 'wal:after-create', 'wal:after-flush', 'wal:after-header', 'wal:after-prune', 'wal:after-write',
+  'wal:before-append', 'wal:before-begin', 'wal:before-flush',
+].sort()
+
+t.setTimeout(240_000)
+
+interface Run {
+  readonly blocks: ReadonlyMap<number, string>
+  readonly writes: readonly string[]
+  readonly crash: string | null
+  readonly signal: NodeJS.Signals | null
+  readonly err: string
+}
+
+/** @param at the write at which it dies; 0 for none */
+async function runChild(dir: string, at: number, end: number): Promise<Run> {
+  const child = spawn(process.execPath, [CHILD, dir, String(at), String(end)], { env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] })
+  const timer = setTimeout(() => child.kill('SIGTERM'), 60_000)
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+  const signal = await new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_code, signal) => resolve(signal)))
+  clearTimeout(timer)
+  const lines = out.split('\n').map((line) => line.split(' '))
+  const said = (word: string) => lines.filter(([first]) => first === word)
+  return {
+    blocks: new Map(said('block').map(([, height, id]) => [Number(height), id!])),
+    writes: said('write').map(([, label]) => label!),
+    crash: said('crash')[0]?.[1] ?? null,
+    signal,
+    err,
+  }
+}
+
+t.test('a crash at every write loses nothing that was announced, signs nothing twice, and the chain goes on', async (t) => {
+  const root = t.testdir()
+  const fresh = join(root, 'fresh')
+  initialise(fresh, { network: 'crash', development: true, intervalMs: INTERVAL_MS, nowMs: Date.now() })
+  const hash = genesisHash(genesisOf(fresh))
+  const copy = (name: string): string => {
+    const dir = join(root, name)
+    cpSync(fresh, dir, { recursive: true })
+    return dir
+  }
+
+  const whole = await runChild(copy('whole'), 0, BLOCKS)
+  t.equal(whole.signal, null, whole.err)
+  t.equal(whole.blocks.size, BLOCKS)
+  t.same([...new Set(whole.writes)].sort(), LABELS, 'every kind of write comes up')
+  t.comment(`${whole.writes.length} writes in ${BLOCKS} blocks`)
+
+  const killedAt: string[] = []
+  const lostBlocks: string[] = []
+  const signing: string[] = []
+  let compared = 0
+  let replays = 0
+
+  async function crashAt(at: number): Promise<void> {
+    const dir = copy(`at-${at}`)
+    const signed = new SignedMessages(hash)
+    const announced = new Map<number, string>()
+    const take = (run: Run): void => {
+      for (const [height, id] of run.blocks) {
+        if ((announced.get(height) ?? id) !== id) lostBlocks.push(`write ${at}: block ${height} was announced twice, differently`)
+        announced.set(height, id)
+      }
+      signed.collect(dir)
+    }
+    const run = await runChild(dir, at, BLOCKS + 1)
+    if (run.signal !== 'SIGKILL' || run.crash === null) throw new Error(`write ${at} killed nothing: ${run.err}`)
+    killedAt[at - 1] = run.crash
+    take(run)
+    if (at % AGAIN_EVERY === 0) {
+      const again = await runChild(dir, 1 + (at % 7), BLOCKS + 1)
+      if (again.signal !== 'SIGKILL') throw new Error(`a write of the restart after write ${at} killed nothing: ${again.err}`)
+      take(again)
+      replays++
+    }
+
+    const living = await livingCore(dir)
+    try {
+      const found = living.core.status().height
+      await living.height(Math.max(found, ...announced.keys()) + FURTHER)
+      const ids = await blockIds(living.core)
+      for (const [height, id] of announced) if (ids.get(height) !== id) lostBlocks.push(`write ${at} (${run.crash}): block ${height} is missing or another`)
+    } finally {
+      await living.stop()
+    }
+    signed.collect(dir)
+    signing.push(...signed.contradictions, ...signed.broken)
+    compared += signed.count
+    if (at % VERIFY_EVERY === 0) await verifyChain({ dataDir: dir, threads: 1, onProgress: () => {} })
+  }
+
+  const points = whole.writes.map((_, i) => i + 1)
+  const worker = async (): Promise<void> => {
+    for (let at = points.shift(); at !== undefined; at = points.shift()) await crashAt(at)
+  }
+  await Promise.all(Array.from({ length: Math.min(3, availableParallelism() + 1) }, worker))
+
+  t.same(killedAt, whole.writes, 'each write was the last one of a process once')
+  t.same(lostBlocks, [], 'no announced block is missing or changed')
+  t.same(signing, [], 'nothing contradictory was signed')
+  t.comment(`${killedAt.length} crashes, ${replays} more within a restart; ${compared} signed messages compared`)
+})
