@@ -5,10 +5,11 @@ import type { Static } from 'typebox'
 import type { Reason } from '../protocol/reason.ts'
 import type { Vitals } from '../protocol/vitals.ts'
 import type { AccountSchema, BlockSchema, CommittedHeartbeat, TransactionSchema } from './schema/chain.ts'
-import type { ChainHealthSchema, DatabaseHealthSchema, NodeFacts, StatusSchema } from './schema/node.ts'
+import type { ChainHealthSchema, DatabaseHealthSchema, NodeFacts, PeerSchema, StatusSchema } from './schema/node.ts'
 
 export type NodeInfo = Static<typeof NodeFacts>
 export type Status = Static<typeof StatusSchema>
+export type PeerView = Static<typeof PeerSchema>
 export type BlockView = Static<typeof BlockSchema>
 export type HeartbeatView = Static<typeof CommittedHeartbeat>
 export type TransactionView = Static<typeof TransactionSchema>
@@ -73,6 +74,8 @@ export interface Backend {
   /** Committed or waiting. @param id 32 bytes */
   transaction(id: Uint8Array): Promise<TransactionView | null>
 
+  /** Cheap: the connected peers. */
+  peers(): readonly PeerView[]
   database(): Promise<DatabaseHealth>
   blockchain(): Promise<ChainHealth>
   /** Cheap: asked by every probe. Reasons are sentences, empty if ready. */

@@ -8,13 +8,13 @@ import {
 } from './schema/chain.ts'
 import { Problem } from './schema/common.ts'
 import { Accepted, HeartbeatBatchInput, HeartbeatInput, Refused, TransactionAccepted, Verdicts, VitalsInput } from './schema/heartbeat.ts'
-import { AliveSchema, ChainHealthSchema, DatabaseHealthSchema, NodeSchema, ReadySchema, StatusSchema } from './schema/node.ts'
+import { AliveSchema, ChainHealthSchema, DatabaseHealthSchema, NodeSchema, PeerSchema, PeersSchema, ReadySchema, StatusSchema } from './schema/node.ts'
 import { ClientFrame, ServerFrame } from './schema/stream.ts'
 
 const SHARED: readonly TSchema[] = [
   Problem, VitalsInput, HeartbeatInput, HeartbeatBatchInput, Accepted, Refused, Verdicts, TransactionAccepted,
   BlockSchema, BlockPage, CommittedHeartbeat, HeartbeatPage, TransactionSchema, TransactionPage, AccountSchema, AccountPage,
-  NodeSchema, StatusSchema, AliveSchema, ReadySchema, DatabaseHealthSchema, ChainHealthSchema, ClientFrame, ServerFrame,
+  NodeSchema, StatusSchema, PeerSchema, PeersSchema, AliveSchema, ReadySchema, DatabaseHealthSchema, ChainHealthSchema, ClientFrame, ServerFrame,
 ]
 
 const TAGS = [

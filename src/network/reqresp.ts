@@ -60,7 +60,7 @@ export function createReqResp({ node, limits, peers, metrics, serve, charge, fai
       charge(from, 'too_many_requests')
       metrics.served(protocol, 'busy')
       await writeFrame(stream, encodeFrame('refused'), limits.stallMs).catch(() => undefined)
-      stream.abort(new Error('too many requests'))
+      await finish(stream, limits.stallMs)
       return
     }
     try {

@@ -12,8 +12,8 @@ const FORGET_ABOVE = -0.5
 
 /** What the network itself charges. Handlers charge what they find with penalties of their own. */
 export const PENALTIES = {
-  /** Bytes that are no frame, no status, no address. */
-  garbage: 50,
+  /** Bytes that are no frame, no status, no address. Two in a row are a ban; the first only ends the connection. */
+  garbage: 60,
   /** A gossip RPC that cannot be decoded. */
   gossip_garbage: 25,
   /** A gossip RPC with more entries than anyone honest sends. */

@@ -143,13 +143,17 @@ function drained(stream: Stream, timeoutMs: number): Promise<void> {
   })
 }
 
-/** Writes what is left and closes our side; a stream that cannot is aborted. */
+/** Writes what is left and closes our side; a stream that cannot is aborted, and so is one that the other side leaves open. */
 export async function finish(stream: Stream, stallMs: number): Promise<void> {
   try {
     await stream.close({ signal: AbortSignal.timeout(stallMs) })
   } catch (error) {
     stream.abort(error instanceof Error ? error : new Error(String(error)))
   }
+  if (stream.status === 'closed' || stream.status === 'aborted' || stream.status === 'reset') return
+  const timer = setTimeout(() => stream.abort(new Error('left open')), stallMs)
+  timer.unref()
+  stream.addEventListener('close', () => clearTimeout(timer), { once: true })
 }
 
 /**

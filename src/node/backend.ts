@@ -18,10 +18,11 @@ export interface BackendDependencies {
   readonly core: CoreMethods
   readonly clock: Clock
   readonly readiness: () => Readiness
+  readonly peers: Backend['peers']
   readonly subscribe: Backend['subscribe']
 }
 
-export function createBackend({ version, genesis, info, core, clock, readiness, subscribe }: BackendDependencies): Backend {
+export function createBackend({ version, genesis, info, core, clock, readiness, peers, subscribe }: BackendDependencies): Backend {
   const startedMs = clock.monotonicMs()
   const status = async (): Promise<Status> => ({ ...(await core.status()), ...mutable(readiness()), uptimeMs: Math.round(clock.monotonicMs() - startedMs) })
   return {
@@ -45,6 +46,7 @@ export function createBackend({ version, genesis, info, core, clock, readiness, 
     transaction: (id) => core.transaction(id),
     database: () => core.database(),
     blockchain: () => core.blockchain(),
+    peers,
     readiness,
     metricsText: () => core.metricsText(),
     subscribe,

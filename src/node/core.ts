@@ -99,7 +99,6 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const signer = isValidator ? createSigner({ keys: validatorKeys, path: paths.lastSigned, onWrite }) : null
     const wal = openWal({ dir: paths.wal, keepSegments: config.walKeepSegments, onWrite })
     refuseLostBlocks(ledger.height, signer, wal)
-    signer?.advanceTo(ledger.height + 1)
 
     const engine = createEngine({
       ledger,
@@ -117,6 +116,8 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const pool = createVerifyPool({ threads: config.verifyThreads, maxCachedKeys: MAX_CACHED_KEYS, onFailure: (error) => events.failed(error) })
 
     const entries = readLog(() => decodeWal(wal.replay(ledger.height + 1), genesisHash))
+    // Only now, when nothing can be found broken any more, is something written.
+    signer?.advanceTo(ledger.height + 1)
     wal.begin(ledger.height + 1)
 
     let bodyBytes = 0

@@ -3,14 +3,13 @@
 
 import type { Bin } from '../base/bytes.ts'
 import { equalBytes, fromBin, toBin, toHex } from '../base/bytes.ts'
-import type { Verified } from '../crypto/verified.ts'
 import { markVerified } from '../crypto/verified.ts'
 import { precheckHeartbeat, precheckTransaction } from '../engine/admission.ts'
 import type { Verdict } from '../engine/effect.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
-import { decodeHeartbeat, heartbeatEvidence, HEARTBEAT_ROW_SIZE, heartbeatWitness, recordOfRow } from '../protocol/heartbeat.ts'
+import { decodeHeartbeat, heartbeatEvidence, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE, heartbeatWitness, recordOfRow } from '../protocol/heartbeat.ts'
 import type { Reason } from '../protocol/reason.ts'
 import { transactionFromMessage, transactionSignature } from '../protocol/transaction.ts'
 import type { Vitals } from '../protocol/vitals.ts'
@@ -83,20 +82,23 @@ export function createIngress({ engine, runner, pool, clock, witness, limiter, o
       }
     }
     const { valid, hashes } = await pool.heartbeats(toVerify.subarray(0, candidates.length * HEARTBEAT_ROW_SIZE))
-    const verified: Verified<Heartbeat>[] = []
-    const places: { readonly position: number; readonly id: string }[] = []
+    const passed: number[] = []
     candidates.forEach(({ position, heartbeat }, i) => {
       if (valid[i] !== 1) verdicts[position] = refused('bad_signature')
       else if (!limiter.take(heartbeat.device, nowMs)) verdicts[position] = refused('too_fast')
-      else {
-        const id = toHex(hashes.subarray(i * 64, i * 64 + 32))
-        verified.push(markVerified({ ...heartbeat, name: toBin(hashes.subarray(i * 64 + 32, i * 64 + 64)) }))
-        places.push({ position, id })
-      }
+      else passed.push(i)
     })
-    if (verified.length > 0) {
+    if (passed.length > 0) {
+      // Memory of their own: a heartbeat that waits must not keep the whole batch that it came in.
+      const records = new Uint8Array(passed.length * HEARTBEAT_RECORD_SIZE)
+      const verified = passed.map((i, slot) => {
+        const { heartbeat } = candidates[i]!
+        const record = records.subarray(slot * HEARTBEAT_RECORD_SIZE, (slot + 1) * HEARTBEAT_RECORD_SIZE)
+        record.set(heartbeat.record)
+        return markVerified({ ...heartbeat, record, name: toBin(hashes.subarray(i * 64 + 32, (i + 1) * 64)) })
+      })
       const answers = await runner.submit((ticket) => ({ kind: 'heartbeats', heartbeats: verified, ticket }))
-      places.forEach(({ position, id }, i) => (verdicts[position] = withId(answers[i], id)))
+      passed.forEach((i, slot) => (verdicts[candidates[i]!.position] = withId(answers[slot], toHex(hashes.subarray(i * 64, i * 64 + 32)))))
       outgoing.heartbeats(verified.filter((_, i) => answers[i]?.accepted === true))
     }
     for (const verdict of verdicts) observe('heartbeat', verdict.accepted ? null : verdict.reason, 1)

@@ -2,7 +2,7 @@
 
 import type { BlockCommit } from '../chain/commit.ts'
 import type { ChainStore } from '../chain/store.ts'
-import { concat, equalBytes, fromBin, toBin } from '../base/bytes.ts'
+import { equalBytes, fromBin, toBin } from '../base/bytes.ts'
 import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
 import { Accounts, PAGE_RECORDS } from '../ledger/accounts.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
@@ -76,16 +76,44 @@ export async function loadChain(store: ChainStore, genesis: Genesis): Promise<Lo
   const stored = decodeStoredHeader(header)
   const decodedCertificate = decodeCertificate(certificate)
   if (stored === null || !decodedCertificate.ok) throw corrupt('the last block cannot be read')
-  const pages: Uint8Array[] = []
-  await store.loadAccountPages((bytes) => void pages.push(bytes))
+  const headId = headerId(stored.header)
+  const { height, blockId } = decodedCertificate.value
+  if (stored.header.height !== store.head || height !== store.head || blockId !== headId) throw corrupt('the last block does not agree with its certificate')
+  const records = await loadRecords(store)
+  const { state, accountsRoot: storedRoot } = readSingletons(singletons)
   const accounts = new Accounts()
-  const accountsRoot = accounts.load(concat(...pages))
-  const { state, accountsRoot: storedRoot } = decodeSingletons(singletons)
+  const accountsRoot = accounts.load(records)
   const agrees = equalBytes(accountsRoot, storedRoot) && toBin(stateRoot(state, accountsRoot)) === stored.header.stateRoot
   if (!agrees) throw corrupt('the accounts do not agree with the last block')
   return {
-    ledger: { ...state, genesisHash: start.genesisHash, headId: headerId(stored.header), accounts, accountsRoot },
+    ledger: { ...state, genesisHash: start.genesisHash, headId, accounts, accountsRoot },
     headCertificate: decodedCertificate.value,
+  }
+}
+
+async function loadRecords(store: ChainStore): Promise<Uint8Array> {
+  const pages: Uint8Array[] = []
+  let sizeBytes = 0
+  await store.loadAccountPages((bytes) => {
+    pages.push(bytes)
+    sizeBytes += bytes.length
+  })
+  if (sizeBytes % RECORD_SIZE !== 0) throw corrupt('a page of the accounts has a wrong size')
+  // Not `concat`: there may be more pages than a call takes arguments.
+  const records = new Uint8Array(sizeBytes)
+  let at = 0
+  for (const page of pages) {
+    records.set(page, at)
+    at += page.length
+  }
+  return records
+}
+
+function readSingletons(bytes: Uint8Array): ReturnType<typeof decodeSingletons> {
+  try {
+    return decodeSingletons(bytes)
+  } catch {
+    throw corrupt('the state cannot be read')
   }
 }
 

@@ -10,9 +10,13 @@ import type { Logger } from '../ops/logger.ts'
 import { createMetrics } from '../ops/metrics.ts'
 import type { Config } from '../ops/settings.ts'
 import { version } from '../ops/version.ts'
+import type { Network } from '../network/network.ts'
 import type { Genesis } from '../protocol/genesis.ts'
+import { genesisHash } from '../protocol/genesis.ts'
 import { createBackend } from './backend.ts'
 import { startCore } from './core-client.ts'
+import { joinNetwork } from './join.ts'
+import type { PeerHead } from './peer-port.ts'
 
 export interface NodeOptions {
   readonly config: Config
@@ -36,18 +40,26 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
   const metrics = createMetrics({ labels: {}, clock, thread: 'main', processMetrics: true })
   const listeners = new Set<(event: NodeEvent) => void>()
   let reasons: readonly string[] = ['The node is starting.']
+  let head: PeerHead = { height: 0, headId: genesisHash(genesis) }
+  let joining: Promise<Network> | null = null
+  let network: Network | null = null
   let api: Awaited<ReturnType<typeof createApi>> | null = null
   let stopping: Promise<void> | null = null
 
   async function start(): Promise<{ url: string }> {
     try {
+      joining = joinNetwork({ config, paths, genesis, core, head: () => head, logger, clock, metrics })
+      joining.catch(() => {})
       const info = await core.started
+      const { height, headId } = await core.methods.status()
+      head = { height, headId: Buffer.from(headId, 'hex') }
       const backend = createBackend({
         version: version(),
         genesis,
         info,
         core: core.methods,
         clock,
+        peers: () => (network?.peers() ?? []).map(({ reasons: charges, ...peer }) => ({ ...peer, reasons: [...charges] })),
         readiness: () => ({ ready: reasons.length === 0, reasons }),
         subscribe(listener) {
           listeners.add(listener)
@@ -55,11 +67,13 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
         },
       })
       core.onCommitted((block) => {
+        head = { height: block.height, headId: Buffer.from(block.id, 'hex') }
         for (const listener of listeners) listener({ type: 'block', block })
         if (listeners.size > 0) void backend.status().then((status) => listeners.forEach((listener) => listener({ type: 'status', status })), () => {})
       })
       api = await createApi(apiOptions(config), { backend, logger: pinoLike(logger.child('api')), registry: metrics.registry })
       const listening = await api.listen()
+      network = await joining
       reasons = []
       return listening
     } catch (error) {
@@ -73,6 +87,7 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
     // A core that has failed cannot answer; what it had to say was said.
     await core.methods.drain().catch(() => {})
     await api?.close()
+    await joining?.then((joined) => joined.stop(), () => {})
     await core.methods.stop().catch((error: unknown) => logger.debug('Core was gone already', { error }))
     await core.terminate()
     metrics.close()

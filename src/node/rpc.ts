@@ -48,16 +48,15 @@ type Port = Pick<MessagePort, 'postMessage'> | Pick<Worker, 'postMessage'>
 export function answerCall(port: Port, methods: Methods, message: unknown): boolean {
   const call = message as Call
   if (call.kind !== 'call') return false
-  const method = methods[call.method] as ((...args: readonly unknown[]) => unknown) | undefined
+  const method = (Object.hasOwn(methods, call.method) ? methods[call.method] : undefined) as ((...args: readonly unknown[]) => unknown) | undefined
   void Promise.resolve()
     .then(() => {
       if (method === undefined) throw new Error(`no method ${call.method}`)
       return method(...call.args)
     })
-    .then(
-      (value) => port.postMessage({ kind: 'answer', id: call.id, value } satisfies Answer),
-      (error: unknown) => port.postMessage({ kind: 'answer', id: call.id, error: packError(error) } satisfies Answer),
-    )
+    .then((value) => port.postMessage({ kind: 'answer', id: call.id, value } satisfies Answer))
+    // Also for a value that cannot be cloned: every call is answered.
+    .catch((error: unknown) => port.postMessage({ kind: 'answer', id: call.id, error: packError(error) } satisfies Answer))
   return true
 }
 
@@ -78,8 +77,12 @@ export function createCaller(port: Port): Caller {
       if (failed !== null) return Promise.reject(failed)
       const id = nextId++
       const answer = Promise.withResolvers<unknown>()
-      open.set(id, answer)
-      port.postMessage({ kind: 'call', id, method, args } satisfies Call, transfer)
+      try {
+        port.postMessage({ kind: 'call', id, method, args } satisfies Call, transfer)
+        open.set(id, answer)
+      } catch (error) {
+        answer.reject(error)
+      }
       return answer.promise
     },
     receive(message) {

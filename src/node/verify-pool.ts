@@ -1,6 +1,7 @@
 // Signature verification off the core thread. Heartbeats are sharded by device key, so that each worker keeps its own
 // key objects; each worker has one job at a time, and what arrives meanwhile becomes its next: batches grow with load.
 
+import { assert } from '../base/assert.ts'
 import { SIGNING_PREFIX_SIZE } from '../crypto/hash.ts'
 import { HEARTBEAT_ROW_SIZE } from '../protocol/heartbeat.ts'
 import type { Worker } from 'node:worker_threads'
@@ -116,6 +117,7 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
   return {
     heartbeats(rows) {
       const count = rows.length / HEARTBEAT_ROW_SIZE
+      assert(Number.isInteger(count), 'rows are whole')
       if (count === 0) return Promise.resolve({ valid: new Uint8Array(0), hashes: new Uint8Array(0) })
       return new Promise((resolve) => {
         const batch: Batch = { rows, valid: new Uint8Array(count), hashes: new Uint8Array(count * 64), left: count, resolve }

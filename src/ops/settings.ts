@@ -32,6 +32,7 @@ export const SETTINGS = {
   port: setting('Network', integer(0, 65_535, 'port'), 8080, 'port of the API; 0 picks a free one'),
   p2pPort: setting('Network', integer(0, 65_535, 'port'), 4001, 'port for other nodes; 0 picks a free one'),
   seeds: setting('Network', listOf(multiaddr, 64), [], 'nodes to dial first; may be repeated', { flag: 'seed' }),
+  announce: setting('Network', listOf(multiaddr, 16), [], 'addresses to tell other nodes, instead of those listened on'),
   trustedProxies: setting('Network', listOf(network, 64), [], 'proxies whose X-Forwarded-For is believed'),
 
   logLevel: setting('Log', choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info', 'least level that is logged'),

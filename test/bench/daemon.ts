@@ -50,7 +50,7 @@ const MAX_COMPLAINTS = 20
 
 export async function startDaemon({ program, dataDir, flags = [], nodeFlags = [] }: DaemonOptions): Promise<Daemon> {
   const spawnedMs = performance.now()
-  const child = spawn(process.execPath, [...nodeFlags, program, 'start', '--data-dir', dataDir, '--host', '127.0.0.1', '--port', '0', '--log-format', 'json', ...flags], {
+  const child = spawn(process.execPath, [...nodeFlags, program, 'start', '--data-dir', dataDir, '--host', '127.0.0.1', '--port', '0', '--p2p-port', '0', '--log-format', 'json', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exited = once(child, 'exit') as Promise<[code: number | null]>

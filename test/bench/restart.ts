@@ -41,7 +41,7 @@ function isReady(port: number): Promise<boolean> {
 async function startOnce(program: string, dataDir: string): Promise<number> {
   const port = await freePort()
   const startedMs = performance.now()
-  const child = spawn(process.execPath, [program, 'start', '--data-dir', dataDir, '--host', '127.0.0.1', '--port', String(port), '--log-level', 'error'], { stdio: 'inherit' })
+  const child = spawn(process.execPath, [program, 'start', '--data-dir', dataDir, '--host', '127.0.0.1', '--port', String(port), '--p2p-port', '0', '--log-level', 'error'], { stdio: 'inherit' })
   const exited = once(child, 'exit')
   while (!(await isReady(port))) {
     if (child.exitCode !== null) throw new Error(`the node ended with code ${child.exitCode}`)

@@ -114,6 +114,7 @@ export function fakeBackend(overrides: Partial<Backend> = {}): FakeBackend {
     transaction: async (id) => (toHex(id) === hex32(7) ? transactionView(7) : toHex(id) === hex32(8) ? transactionView(8, null) : null),
     database: async () => ({ ok: true, reasons: [], schemaVersion: 1, height: HEAD, sizeBytes: 1_000 }),
     blockchain: async () => ({ ok: true, reasons: [], height: HEAD, headId: hex32(HEAD), headAgeMs: 500, round: 0, step: 'propose' }),
+    peers: () => [],
     readiness: () => ({ ready: true, reasons: [] }),
     metricsText: async () => '# HELP pulse_height Height\n# TYPE pulse_height gauge\npulse_height 120\n',
     subscribe(listener) {

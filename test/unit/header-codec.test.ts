@@ -8,6 +8,7 @@ import type { StoredHeader } from '../../src/node/header-codec.ts'
 import { encodeHeader } from '../../src/protocol/header.ts'
 import * as arbitrary from '../fuzz/arbitraries.ts'
 import { holds } from '../fuzz/holds.ts'
+import { asText } from './ledger-fixture.ts'
 
 const uint32 = fc.oneof(fc.nat({ max: 2 ** 32 - 1 }), fc.constantFrom(0, 2 ** 32 - 1))
 const stored: fc.Arbitrary<StoredHeader> = fc.record({
@@ -25,7 +26,7 @@ t.test('a stored header survives, in one size', async (t) => {
     fc.property(stored, (value) => {
       const bytes = encodeStoredHeader(value)
       const decoded = decodeStoredHeader(bytes)
-      return bytes.length === 316 && decoded !== null && fc.stringify(decoded) === fc.stringify(value) && equalBytes(encodeStoredHeader(decoded), bytes)
+      return bytes.length === 316 && decoded !== null && asText(decoded) === asText(value) && equalBytes(encodeStoredHeader(decoded), bytes)
     }),
     { numRuns: 300 },
   )

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Bin } from '../../src/base/bytes.ts'
-import { concat, toBin } from '../../src/base/bytes.ts'
+import { concat, toBin, toHex } from '../../src/base/bytes.ts'
 import type { KeyBin } from '../../src/crypto/keys.ts'
 import { tagKey } from '../../src/crypto/keys.ts'
 import type { Account } from '../../src/ledger/account.ts'
@@ -163,3 +163,13 @@ function inWords(error: BlockError): string {
 export const accountsOf = ({ accounts }: Ledger): Account[] => Array.from({ length: accounts.count }, (_, index) => accounts.get(index)!)
 
 export const balances = (ledger: Ledger): bigint => accountsOf(ledger).reduce((sum, { balance }) => sum + balance, 0n)
+
+/** Values as text: equal if and only if they hold the same, whatever the order of members and whoever made them. */
+export function asText(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) => {
+    if (typeof member === 'bigint') return `${member}n`
+    if (member instanceof Uint8Array) return `bytes ${toHex(member)}`
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
+    return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
+}

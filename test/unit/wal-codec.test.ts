@@ -14,6 +14,7 @@ import type { Proposal } from '../../src/protocol/proposal.ts'
 import { PROPOSAL_SIZE } from '../../src/protocol/proposal.ts'
 import * as arbitrary from '../fuzz/arbitraries.ts'
 import { holds } from '../fuzz/holds.ts'
+import { asText } from './ledger-fixture.ts'
 
 const { GENESIS_HASH } = arbitrary
 const round = fc.nat({ max: 1_000_000 })
@@ -46,7 +47,7 @@ function encodeAll(entries: readonly LoggedEntry[]): WalRecord[] {
   return entries.map(({ input, nowMs }) => encoder.encode(input, nowMs))
 }
 
-const same = (a: unknown, b: unknown): boolean => fc.stringify(a) === fc.stringify(b)
+const same = (a: unknown, b: unknown): boolean => asText(a) === asText(b)
 
 t.test('all inputs survive, with the time at which they were processed', async (t) => {
   const kinds = new Set<string>()

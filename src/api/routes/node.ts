@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { MAX_BATCH, MAX_BODY_BYTES, MAX_PAGE } from '../limits.ts'
 import { Problem } from '../problem.ts'
 import { ref, responses } from '../schema/common.ts'
-import { AliveSchema, ChainHealthSchema, DatabaseHealthSchema, NodeSchema, ReadySchema, StatusSchema } from '../schema/node.ts'
+import { AliveSchema, ChainHealthSchema, DatabaseHealthSchema, NodeSchema, PeersSchema, ReadySchema, StatusSchema } from '../schema/node.ts'
 import type { ApiContext, App } from './context.ts'
 
 const read = (operationId: string, summary: string, response: object) => ({ schema: { operationId, tags: ['node'], summary, response } })
@@ -35,6 +35,9 @@ export async function nodeRoutes(app: App, { backend, registry, options, drainin
     const status = await backend.status()
     return draining() ? { ...status, ready: false, reasons: [STOPPING, ...status.reasons] } : status
   })
+
+  const peers = read('readPeers', 'Connected peers', responses(ref(PeersSchema), 'The peers', 429))
+  app.get('/v2/peers', peers, async () => ({ peers: [...backend.peers()] }))
 
   app.get('/health', read('readHealth', 'Is the process alive?', responses(ref(AliveSchema), 'It is')), async () => ({ status: 'alive' }))
 

@@ -1,7 +1,7 @@
 // What the node says about itself.
 
 import { Type } from 'typebox'
-import { Amount, Count, Hex32, nullable, Reasons, UnixMs } from './common.ts'
+import { Amount, Count, Hex32, nullable, Reasons, ref, UnixMs } from './common.ts'
 
 /** The part that never changes while the node runs. */
 const nodeFacts = {
@@ -69,6 +69,21 @@ export const StatusSchema = Type.Object(
   },
   { $id: 'Status' },
 )
+
+export const PeerSchema = Type.Object(
+  {
+    id: Type.String({ description: 'libp2p peer id' }),
+    address: Type.String({ description: 'Multiaddr of the connection' }),
+    direction: Type.Union([Type.Literal('inbound'), Type.Literal('outbound')]),
+    height: { ...Count, description: 'Of its last block, as it says' },
+    score: Type.Number({ description: 'Falls with bad messages, recovers with time' }),
+    reasons: Type.Array(Type.String(), { description: 'Why it was charged, the last few' }),
+    connectedMs: Count,
+    latencyMs: nullable(Type.Number({ minimum: 0 })),
+  },
+  { $id: 'Peer' },
+)
+export const PeersSchema = Type.Object({ peers: Type.Array(ref(PeerSchema)) }, { $id: 'Peers' })
 
 export const AliveSchema = Type.Object({ status: Type.Literal('alive') }, { $id: 'Alive' })
 export const ReadySchema = Type.Object({ ready: Type.Literal(true), reasons: Reasons }, { $id: 'Ready' })

@@ -1,0 +1,69 @@
+// Joins the network (main thread) and the core: messages of peers go to the core, what the core says goes to peers.
+
+import type { Clock } from '../ops/clock.ts'
+import type { DataDir } from '../ops/datadir.ts'
+import { readKeyFile } from '../ops/keyfile.ts'
+import type { Logger } from '../ops/logger.ts'
+import type { Metrics } from '../ops/metrics.ts'
+import type { Config } from '../ops/settings.ts'
+import { version } from '../ops/version.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import { genesisHash } from '../protocol/genesis.ts'
+import type { Network } from '../network/network.ts'
+import type { CoreClient } from './core-client.ts'
+import type { PeerHead } from './peer-port.ts'
+import { join } from 'node:path'
+
+export interface JoinOptions {
+  readonly config: Config
+  readonly paths: DataDir
+  readonly genesis: Genesis
+  readonly core: CoreClient
+  /** Our last block, for the handshake. */
+  readonly head: () => PeerHead
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly metrics: Metrics
+}
+
+/** Starts the network. @throws Failure `port` */
+export async function joinNetwork({ config, paths, genesis, core, head, logger, clock, metrics }: JoinOptions): Promise<Network> {
+  // libp2p takes a while to load; the core starts meanwhile.
+  const { createNetwork } = await import('../network/network.ts')
+  const network = await createNetwork(
+    {
+      keys: readKeyFile(paths.nodeKey, 'ed25519'),
+      genesisHash: genesisHash(genesis),
+      network: genesis.network,
+      version: version(),
+      host: config.host,
+      port: config.p2pPort,
+      announce: config.announce,
+      seeds: config.seeds,
+      peersFile: join(paths.root, 'peers.json'),
+    },
+    {
+      logger,
+      clock,
+      metrics,
+      handlers: {
+        gossip: (topic, data, from) => core.methods.gossip(topic, data, from),
+        request: (protocol, data) => core.methods.peerRequest(protocol, data),
+        status: head,
+        peerStatus: (peer, status) => void core.methods.peerStatus(peer, status).catch(() => {}),
+        peerGone: (peer) => void core.methods.peerGone(peer).catch(() => {}),
+      },
+    },
+  )
+  await network.start()
+  core.connect({
+    publish: (topic, data) => void network.publish(topic, data).catch((error: unknown) => logger.warn('Message not published', { topic, error })),
+    report: (peer, reason, penalty) => network.report(peer, reason, penalty),
+    request: async (peer, protocol, data, limits) => {
+      const frames: Uint8Array[] = []
+      for await (const frame of network.request(peer, protocol, data, limits)) frames.push(frame)
+      return frames
+    },
+  })
+  return network
+}
