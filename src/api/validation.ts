@@ -6,6 +6,8 @@ import { Compile } from 'typebox/compile'
 
 const PARTS: Readonly<Record<string, string>> = { querystring: 'query', params: 'path', body: 'body', headers: 'header' }
 const MAX_WHERE = 60
+/** Names of clients that are sent back: nothing that could be markup or code where a message is shown. */
+const PLAIN = /^[\w./~-]+$/
 
 type Properties = Readonly<Record<string, { readonly type?: string; readonly description?: string }>>
 
@@ -27,7 +29,7 @@ function explain(part: string, properties: Properties, path: string, message: st
   const name = path.split('/')[1]
   if (name === undefined) return `The ${part} ${message}.`
   const where = `${part}${path}`.slice(0, MAX_WHERE)
-  if (!Object.hasOwn(properties, name)) return `${where} is not known here.`
+  if (!Object.hasOwn(properties, name)) return `${PLAIN.test(where) ? where : `A member of the ${part}`} is not known here.`
   const { description } = properties[name]!
   return `${where} ${message}${description === undefined ? '' : `: ${description}`}.`
 }

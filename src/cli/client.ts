@@ -1,7 +1,7 @@
 // Talks to the HTTP API of a running node.
 
 import { isIP } from 'node:net'
-import type { AccountView, BlockView, NodeInfo, Status, TransactionView } from '../api/backend.ts'
+import type { AccountView, BlockView, NodeInfo, PeerView, Status, TransactionView } from '../api/backend.ts'
 import { problemOf, requestJson } from '../device/http.ts'
 import { systemTiming } from '../device/timing.ts'
 import { Failure } from '../ops/failure.ts'
@@ -17,6 +17,8 @@ export interface NodeClient {
   readonly url: string
   node(): Promise<NodeInfo>
   status(): Promise<Status>
+  /** The connected ones. */
+  peers(): Promise<readonly PeerView[]>
   /** Null if there is no such block. @param ref height, id or `latest` */
   block(ref: string): Promise<BlockView | null>
   /** Null if the key has no account. */
@@ -73,6 +75,7 @@ export function createClient(url: string, fetch: typeof globalThis.fetch): NodeC
     url,
     node: () => existing<NodeInfo>('/v2/node'),
     status: () => existing<Status>('/status'),
+    peers: async () => (await existing<{ peers: readonly PeerView[] }>('/v2/peers')).peers,
     block: async (ref) => (await call(`/v2/blocks/${encodeURIComponent(ref)}`)) as BlockView | null,
     account: async (key) => (await call(`/v2/accounts/${encodeURIComponent(key)}`)) as AccountView | null,
     transaction: async (id) => (await call(`/v2/transactions/${encodeURIComponent(id)}`)) as TransactionView | null,

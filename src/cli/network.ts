@@ -15,8 +15,8 @@ import type { Genesis } from '../protocol/genesis.ts'
 import { checkGenesis, genesisFromJson, GENESIS_VERSION, genesisToJson } from '../protocol/genesis.ts'
 import { DEFAULT_PARAMS, DEVELOPMENT_PARAMS } from '../protocol/params.ts'
 
-/** One life, so that a solo validator weighs as much as the life that it may get. */
-const SOLO_POWER = 1_000_000
+/** Voting power of one life. A solo validator weighs as much as the life that it may get. */
+export const LIFE_POWER = 1_000_000
 const GENESIS_MODE = 0o644
 
 export interface SoloOptions {
@@ -42,11 +42,11 @@ export interface Initialised extends NodeKeys {
  * Fills a data directory: node.key, validator.key, the last-signed record, and genesis.json as the last one, so that a
  * directory with a genesis is complete. Nothing is ever overwritten.
  * @param genesis the network to join, or the makings of a network of this one node
+ * @param keys of the node
  * @throws Failure `genesis` if something is there already or the makings are wrong, `storage`
  */
-export function initialise(path: string, genesis: Genesis | SoloOptions): Initialised {
+export function initialise(path: string, genesis: Genesis | SoloOptions, keys: NodeKeys = newNodeKeys()): Initialised {
   refuseExisting(dataDir(path))
-  const keys: NodeKeys = { node: generateKeyPair('ed25519'), validator: generateKeyPair('ed25519') }
   const start = 'params' in genesis ? genesis : soloGenesis(genesis, keys)
   const paths = createDataDir(path)
   writeKeyFile(paths.nodeKey, keys.node)
@@ -59,6 +59,8 @@ export function initialise(path: string, genesis: Genesis | SoloOptions): Initia
   }
   return { paths, genesis: start, ...keys }
 }
+
+export const newNodeKeys = (): NodeKeys => ({ node: generateKeyPair('ed25519'), validator: generateKeyPair('ed25519') })
 
 function refuseExisting(paths: DataDir): void {
   const found = [paths.genesis, paths.nodeKey, paths.validatorKey, paths.lastSigned, paths.db, paths.wal].find((path) => existsSync(path))
@@ -74,7 +76,7 @@ function soloGenesis({ network, development, threshold, intervalMs, nowMs }: Sol
     network,
     timeMs: nowMs,
     params: { ...base, threshold: threshold ?? base.threshold, blockIntervalMs: intervalMs ?? base.blockIntervalMs },
-    validators: [{ key: rawBin(validator), nodeKey: rawBin(node), power: SOLO_POWER }],
+    validators: [{ key: rawBin(validator), nodeKey: rawBin(node), power: LIFE_POWER }],
     registrars: [],
     enrolled: [],
   }
@@ -83,7 +85,8 @@ function soloGenesis({ network, development, threshold, intervalMs, nowMs }: Sol
   return genesis
 }
 
-const rawBin = ({ publicKey }: KeyPair): string => toBin(rawKey(publicKey, 'ed25519'))
+/** The Ed25519 key without its tag, as the genesis lists it. */
+export const rawBin = ({ publicKey }: KeyPair): string => toBin(rawKey(publicKey, 'ed25519'))
 
 /** @throws Failure('genesis') if the file is missing or wrong */
 export function readGenesis(path: string): Genesis {

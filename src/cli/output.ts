@@ -57,7 +57,7 @@ export function rows(head: readonly string[], body: readonly (readonly Cell[])[]
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 /** Values may come from strangers through a node: they must not steer the terminal. */
-const printable = (value: Cell): string => String(value).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ')
+export const printable = (value: Cell): string => String(value).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ')
 
 const trimmed = (text: string): string => text.replace(/ +$/gm, '') + '\n'
 

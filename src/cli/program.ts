@@ -10,10 +10,12 @@ import { registerDevice } from './commands/device.ts'
 import { registerDumpWal } from './commands/dump-wal.ts'
 import { registerInit } from './commands/init.ts'
 import { registerKeys } from './commands/keys.ts'
+import { registerPeers } from './commands/peers.ts'
 import { registerSend } from './commands/send.ts'
 import { registerSmoke } from './commands/smoke.ts'
 import { registerStart } from './commands/start.ts'
 import { registerStatus } from './commands/status.ts'
+import { registerTestnet } from './commands/testnet.ts'
 import { registerVerify } from './commands/verify.ts'
 import { WIDTH } from './output.ts'
 import { version } from '../ops/version.ts'
@@ -40,10 +42,12 @@ export function createProgram(cli: Cli): Command {
   program.commandsGroup('Node:')
   registerInit(program, cli)
   registerStart(program, cli)
+  registerTestnet(program, cli)
   registerKeys(program, cli)
   registerConfig(program, cli)
   program.commandsGroup('Ask a running node:')
   registerStatus(program, cli)
+  registerPeers(program, cli)
   registerBlock(program, cli)
   registerAccount(program, cli)
   registerSend(program, cli)
@@ -59,6 +63,7 @@ const PROGRAM_HELP = `
 Examples:
   $ pulse-node start --simulate      a network of your own, with three hearts
   $ pulse-node status                what it is doing
+  $ pulse-node testnet --nodes 4     several nodes on this machine
   $ pulse-node smoke                 try everything once
 
 Exit codes:

@@ -194,16 +194,17 @@ function hasSpoken({ self, votes }: Consensus, round: number, type: VoteType): b
 }
 
 /**
- * Six old rounds at most are needed: those of our lock and valid value, which we may have to prove to others; the one
- * that the proposal before us names (L28); the last with a prevote quorum for a block, which the next proposal may name;
- * the last with a precommit quorum, which waits for its block (L49), or was decided. What others decided in older
- * rounds comes as a block with its certificate.
+ * Five old rounds at most are needed: that of our lock, in which we precommitted, so that a late decision is likeliest
+ * there; that of our valid value, which we may have to prove to others; the one that the proposal before us names (L28);
+ * the last with a prevote quorum for a block, which the next proposal may name; and the last with a precommit quorum,
+ * which waits for its block (L49), or was decided. What others decided in older rounds comes as a block with its
+ * certificate.
  */
 function windowOf(state: Consensus): RoundWindow {
   const { lockedRound, validRound, decision, votes, proposals } = state
   const current = Math.max(state.round, decision?.round ?? 0, 0)
   const needsRound = (round: number): boolean =>
-    round === lockedRound || round === validRound || round === decision?.round || round === firstProposal(proposals, current)?.proposal.validRound ||
+    round === lockedRound || round === validRound || round === firstProposal(proposals, current)?.proposal.validRound ||
     round === quorumRounds(votes, 'prevote').at(-1) || round === quorumRounds(votes, 'precommit').at(-1)
   return { current, needsRound }
 }

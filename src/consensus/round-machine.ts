@@ -127,11 +127,11 @@ export function startRound(s: RoundState, round: number, { self, log, proposerOf
   emit({ kind: 'timeout', step: 'propose', round }) // L21
 }
 
-// L18, L19: the block that getValue() returned
+// L18, L19: the block that getValue() returned. A valid value that has been learned meanwhile goes before it (L15, L16).
 export function proposeValue(s: RoundState, round: number, blockId: Bin, { log, emit }: Surroundings): void {
   if (!s.awaitsValue || round !== s.round || s.step !== 'propose' || s.decision !== null) return
   s.awaitsValue = false
-  if (log.firstProposal(round) === null) emit({ kind: 'propose', round, validRound: -1, blockId })
+  if (log.firstProposal(round) === null) emit({ kind: 'propose', round, validRound: s.validRound, blockId: s.validValue ?? blockId })
 }
 
 // L22–L27: upon ⟨PROPOSAL, h, round, v, −1⟩ from proposer(h, round) while step = propose

@@ -8,8 +8,8 @@
 // is now. What was displaced is offered again by peers when it is needed, since no message is remembered as seen here.
 // Of the rounds below ours the last PAST_ROUNDS_KEPT are kept, and of the older ones those that a rule can still ask
 // for (`RoundWindow.needsRound`, consensus.ts). What that forgets is safe: locks live in the round machine, not here.
-// `needsRound` is true for at most 6 rounds, so the most that N validators can make us hold is
-//   2 · N · (PAST_ROUNDS_KEPT + 1 + 6 + FUTURE_ROUNDS_KEPT) first votes, and a shown quorum for each round and type.
+// `needsRound` is true for at most 5 rounds, so the most that N validators can make us hold is
+//   2 · N · (PAST_ROUNDS_KEPT + 1 + 5 + FUTURE_ROUNDS_KEPT) first votes, and a shown quorum for each round and type.
 //
 // Votes shown as a quorum. If a validator signs twice, one node may hold the vote that completes a quorum and another
 // only its twin, for good: the second node would never pass L28 or L49 on single votes. Counting every vote that is

@@ -84,7 +84,8 @@ export function verifySignature(message: Uint8Array, signature: Uint8Array, tagg
   return createVerifier({ maxCachedKeys: 1 }).verify(message, signature, tagged)
 }
 
-function signatureInRange(signature: Uint8Array, curve: Curve): boolean {
+/** The checks of a signature that do not need the key: r and s, or R and S. Exported for its test: a platform may hide a gap. */
+export function signatureInRange(signature: Uint8Array, curve: Curve): boolean {
   const first = signature.subarray(0, 32)
   const s = signature.subarray(32)
   if (curve === 'ed25519') return compareBigEndian(reversed(s), ED25519_ORDER_MINUS_ONE) <= 0 && !ed25519SmallOrder(first)
@@ -112,12 +113,13 @@ function importKey(tagged: Uint8Array, curve: Curve): KeyObject | null {
   }
 }
 
-function ed25519KeyAllowed(raw: Uint8Array): boolean {
+/** Canonical, and not of small order. Exported for its test. */
+export function ed25519KeyAllowed(raw: Uint8Array): boolean {
   return compareBigEndian(ed25519Y(raw), ED25519_FIELD_MINUS_ONE) <= 0 && !ed25519SmallOrder(raw)
 }
 
 /** True for the canonical encodings of the eight points of small order (and for those of x = 0 with the wrong sign). */
-export function ed25519SmallOrder(encoded: Uint8Array): boolean {
+function ed25519SmallOrder(encoded: Uint8Array): boolean {
   const y = ed25519Y(encoded)
   return ED25519_SMALL_ORDER_Y.some((bad) => compareBigEndian(y, bad) === 0)
 }

@@ -3,7 +3,7 @@
 
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { MAX_ADDRESS_LENGTH } from './limits.ts'
+import { MAX_ADDRESS_LENGTH, MAX_ADDRESSES_PER_PEER } from './limits.ts'
 
 export type HostKind = 'ip4' | 'ip6' | 'dns4' | 'dns6' | 'dnsaddr'
 
@@ -72,8 +72,10 @@ function reachOfIp4(host: string): Reach | null {
   const [a = 0, b = 0] = host.split('.').map(Number)
   if (a === 0 || a >= 224) return null
   if (a === 127) return 'loopback'
-  if (a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) || (a === 169 && b === 254) || (a === 100 && b >= 64 && b < 128)) return 'private'
-  return 'public'
+  const isPrivate = a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)
+  const isLinkLocal = a === 169 && b === 254
+  const isCarriers = a === 100 && b >= 64 && b < 128
+  return isPrivate || isLinkLocal || isCarriers ? 'private' : 'public'
 }
 
 function reachOfIp6(host: string): Reach | null {
@@ -103,4 +105,20 @@ function expandIp6(host: string): string {
   const right = tail === undefined || tail === '' ? [] : tail.split(':')
   const groups = [...left, ...new Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]
   return groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, '')).join(':')
+}
+
+const FARTHEST_FIRST: Readonly<Record<Reach, number>> = { public: 0, private: 1, loopback: 2 }
+
+/** From what a peer says about where it listens: the addresses that can be dialled, far ones first, each with the peer's id. */
+export function usableAddresses(listed: readonly string[], peer: string): string[] {
+  return listed
+    .slice(0, 4 * MAX_ADDRESSES_PER_PEER)
+    .flatMap((text) => {
+      const address = parseAddress(text)
+      const reach = address === null || (address.peer !== null && address.peer !== peer) ? null : reachOf(address)
+      return reach === null ? [] : [{ text: withPeer(address!, peer), reach }]
+    })
+    .sort((a, b) => FARTHEST_FIRST[a.reach] - FARTHEST_FIRST[b.reach])
+    .slice(0, MAX_ADDRESSES_PER_PEER)
+    .map(({ text }) => text)
 }

@@ -18,6 +18,7 @@ import type { GossipService } from './gossip.ts'
 import type { PeerId } from './libp2p-types.ts'
 import type { NetworkLimits } from './limits.ts'
 import { MAX_ADDRESSES_PER_PEER, MAX_WRITE_BUFFER_BYTES } from './limits.ts'
+import { createTrafficMeter } from './traffic.ts'
 
 export interface HostOptions {
   readonly keys: KeyPair
@@ -32,6 +33,8 @@ export interface HostDependencies {
   /** Neither dialled nor let in. */
   readonly isRefused: (peer: string) => boolean
   readonly gossip: GossipService
+  /** Called with the size of everything that passes a socket. */
+  readonly traffic: (direction: 'in' | 'out', bytes: number) => void
 }
 
 export type Host = Libp2p<{ gossip: ReturnType<GossipService> }>
@@ -39,7 +42,7 @@ export type Host = Libp2p<{ gossip: ReturnType<GossipService> }>
 const MAX_STREAM_WINDOW_BYTES = 4 * 1024 * 1024
 const MAX_IDENTIFY_BYTES = 8_192
 
-export function createHost(options: HostOptions, { isRefused, gossip }: HostDependencies): Promise<Host> {
+export function createHost(options: HostOptions, { isRefused, gossip, traffic }: HostDependencies): Promise<Host> {
   const { keys, host, port, announce, version, limits } = options
   assert(keys.curve === 'ed25519', 'the node key is an Ed25519 key')
   const inbound = new Map<string, number>()
@@ -50,8 +53,11 @@ export function createHost(options: HostOptions, { isRefused, gossip }: HostDepe
     privateKey: privateKeyFromRaw(concat(keys.secretKey, rawKey(keys.publicKey, 'ed25519'))),
     nodeInfo: { name: 'pulse-node', version, userAgent: `pulse-node/${version}` },
     start: false,
+    metrics: () => createTrafficMeter(traffic),
     addresses: { listen: [`/${host.includes(':') ? 'ip6' : 'ip4'}/${host}/tcp/${port}`], announce: [...announce] },
-    transports: [tcp({ maxConnections: limits.maxConnections + limits.maxPendingInbound, dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
+    transports: [
+      tcp({ maxConnections: limits.maxConnections + limits.maxPendingInbound, dialOpts: { noDelay: true }, listenOpts: { noDelay: true } }),
+    ],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -99,7 +105,11 @@ export function createHost(options: HostOptions, { isRefused, gossip }: HostDepe
       denyInboundEncryptedConnection: refused,
       denyOutboundEncryptedConnection: refused,
     },
-    services: { identify: identify({ maxMessageSize: MAX_IDENTIFY_BYTES, maxInboundStreams: 2, maxObservedAddresses: 4 }), ping: ping({ maxInboundStreams: 4 }), gossip },
+    services: {
+      identify: identify({ maxMessageSize: MAX_IDENTIFY_BYTES, maxInboundStreams: 2, maxObservedAddresses: 4 }),
+      ping: ping({ maxInboundStreams: 4 }),
+      gossip,
+    },
   })
 }
 
@@ -111,7 +121,8 @@ export async function startHost(node: Libp2p, { host, port }: Pick<HostOptions, 
     const text = String(error)
     if (!/EADDRINUSE|EACCES|EADDRNOTAVAIL|failed to be listened/i.test(text)) throw error
     const why = /EADDRINUSE/.test(text) ? 'is taken' : /EACCES/.test(text) ? 'may not be used' : 'cannot be listened on'
-    throw new Failure('port', `The address ${host} port ${port} for other nodes ${why}`, 'Stop the program that uses it, or choose another one with --p2p-port.', { cause: error })
+    const remedy = 'Stop the program that uses it, or choose another one with --p2p-port.'
+    throw new Failure('port', `The address ${host} port ${port} for other nodes ${why}`, remedy, { cause: error })
   }
 }
 

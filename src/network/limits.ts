@@ -49,7 +49,10 @@ export interface NetworkLimits {
   readonly maxAnswerBytes: number
   readonly maxServedPerPeer: number
   readonly maxServedTotal: number
+  /** Less than others serve, so that nobody is charged for asking. */
   readonly maxAskedPerPeer: number
+  /** Requests of one peer that are served in a second. */
+  readonly maxRequestsPerSecond: number
   /** For the bytes of a request to arrive. */
   readonly requestReadMs: number
   /** Without progress for this long, an answer is aborted. */
@@ -67,7 +70,7 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   maxInboundConnections: 64,
   maxConnectionsPerAddress: 32,
   maxNewConnectionsPerSecond: 20,
-  maxPendingInbound: 32,
+  maxPendingInbound: 64,
   maxStreamsPerConnection: 64,
   targetPeers: 16,
   maxParallelDials: 4,
@@ -87,7 +90,8 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   maxAnswerBytes: 32 * MEBIBYTE,
   maxServedPerPeer: 8,
   maxServedTotal: 64,
-  maxAskedPerPeer: 16,
+  maxAskedPerPeer: 6,
+  maxRequestsPerSecond: 200,
   requestReadMs: 5_000,
   stallMs: 10_000,
   answerMs: 60_000,

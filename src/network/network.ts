@@ -2,15 +2,15 @@
 
 import type { KeyPair } from '../crypto/sign.ts'
 import { toHex } from '../base/bytes.ts'
-import { BoundedMap } from '../base/bounded.ts'
 import type { Clock, Timer } from '../ops/clock.ts'
 import type { Logger } from '../ops/logger.ts'
 import type { Metrics } from '../ops/metrics.ts'
-import { parseAddress, reachOf, withPeer } from './address.ts'
+import { usableAddresses } from './address.ts'
 import type { Ban } from './bans.ts'
 import { createBans } from './bans.ts'
 import { createCandidates } from './candidates.ts'
 import { createDialer } from './dialer.ts'
+import { createDiscipline } from './discipline.ts'
 import type { Resolver } from './dns.ts'
 import { systemResolver } from './dns.ts'
 import { createExchange } from './exchange.ts'
@@ -20,15 +20,13 @@ import { createHandshake } from './handshake.ts'
 import { createHost, nodeKeyOf, startHost } from './host.ts'
 import { createKeeper } from './keeper.ts'
 import type { NetworkLimits } from './limits.ts'
-import { DEFAULT_LIMITS, MAX_ADDRESSES_PER_PEER, MAX_CONNECTIONS_PER_PEER, MAX_REASON_LENGTH } from './limits.ts'
+import { DEFAULT_LIMITS, MAX_CONNECTIONS_PER_PEER } from './limits.ts'
 import { createLimitedLog } from './limited-log.ts'
-import type { HangUpReason } from './metrics.ts'
 import { createNetworkMetrics } from './metrics.ts'
 import type { Peer } from './peers.ts'
-import { createPeers } from './peers.ts'
+import { addressOf, createPeers } from './peers.ts'
 import type { RequestOptions, Serve } from './reqresp.ts'
 import { createReqResp } from './reqresp.ts'
-import type { Penalty } from './score.ts'
 import { chargeLine, createScores, PENALTIES, SCORE_FLOOR } from './score.ts'
 import type { SeedState } from './seeds.ts'
 import { createSeeds } from './seeds.ts'
@@ -121,6 +119,7 @@ const TICK_MS = 500
 /** After its last connection a peer is kept this long in libp2p's own books, which never shrink by themselves. */
 const FORGET_MS = 5_000
 const SHOWN_REASONS = 4
+const shortHash = (hash: Uint8Array): string => toHex(hash.subarray(0, 4))
 
 export async function createNetwork(options: NetworkOptions, dependencies: NetworkDependencies): Promise<Network> {
   const { genesisHash, network, version } = options
@@ -134,12 +133,6 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
   const candidates = createCandidates()
   const store = openPeerStore(options.peersFile, { logger, clock, bans: () => bans.list(clock.nowMs()) })
   for (const { peer, untilMs, reason } of store.bans) bans.add(peer, untilMs, reason)
-  /** Peers of other networks that were named in the log already. */
-  const named = new BoundedMap<string, true>(256)
-  /** Peers of other networks, until when (monotonic ms) they are refused. */
-  const foreign = new BoundedMap<string, number>(256)
-  const isRefused = (peer: string): boolean => (foreign.get(peer) ?? 0) > clock.monotonicMs() || bans.get(peer, clock.nowMs()) !== null
-
   const metrics = createNetworkMetrics(dependencies.metrics, {
     peers: () => {
       const outbound = peers.met().filter(({ connections }) => connections[0]?.direction === 'outbound').length
@@ -150,35 +143,17 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
     knownPeers: () => store.peers().length,
   })
 
-  function hangUp(peer: Peer, reason: HangUpReason): void {
-    metrics.hungUp(reason)
-    for (const connection of peer.connections) void connection.close({ signal: AbortSignal.timeout(500) }).catch((error: unknown) => connection.abort(error as Error))
-  }
-
-  function ban(id: string, forMs: number, reason: string): void {
-    const nowMs = clock.nowMs()
-    bans.add(id, nowMs + forMs, reason)
-    scores.note(id, `banned for ${Math.round(forMs / 1_000)} s: ${reason}`, nowMs)
-    store.touch()
-    const peer = peers.get(id)
-    if (peer === undefined) return
-    limitedLog.warn('Peer banned', { peer: id, address: addressOf(peer), reason, seconds: Math.round(forMs / 1_000) })
-    hangUp(peer, 'banned')
-  }
-
-  function report(id: string, reason: string, penalty: number): void {
-    const score = scores.charge(id, reason, penalty, clock.nowMs())
-    if (score <= SCORE_FLOOR && bans.get(id, clock.nowMs()) === null) ban(id, limits.banMs, reason)
-  }
-
-  function charge(id: string, reason: Penalty, detail?: string): void {
-    report(id, detail === undefined ? reason : `${reason}: ${detail}`, PENALTIES[reason])
-    const peer = peers.get(id)
-    if (reason === 'garbage' && peer !== undefined && !isRefused(id)) {
-      limitedLog.info('Peer hung up', { peer: id, address: addressOf(peer), reason })
-      hangUp(peer, 'garbage')
-    }
-  }
+  const discipline = createDiscipline({
+    clock,
+    limits,
+    log: limitedLog,
+    metrics: () => metrics,
+    peers,
+    scores,
+    bans,
+    onBans: () => store.touch(),
+  })
+  const { report, charge, hangUp, isRefused } = discipline
 
   const gossip = createGossip(
     { genesisHash, limits },
@@ -191,7 +166,7 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
       failed: (topic, error) => limitedLog.warn('Gossip handler failed', { topic, error: String(error) }),
     },
   )
-  const node = await createHost({ ...options, limits }, { isRefused, gossip: gossip.service })
+  const node = await createHost({ ...options, limits }, { isRefused, gossip: gossip.service, traffic: (direction, bytes) => metrics.transport(direction, bytes) })
   const ownPeer = node.peerId.toString()
   const own = (): Status => ({ genesisHash, network, version, ...handlers.status() })
 
@@ -233,17 +208,7 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
       }
       handlers.peerStatus(peer.id, { height: status.height, headId: status.headId })
     },
-    otherNetwork: (peer, status) => {
-      foreign.set(peer.id, clock.monotonicMs() + limits.otherNetworkMs)
-      scores.note(peer.id, 'other network', clock.nowMs())
-      if (!named.has(peer.id)) {
-        const theirs = { theirNetwork: status.network, theirGenesis: toHex(status.genesisHash.subarray(0, 4)) }
-        const ours = { network, genesis: toHex(genesisHash.subarray(0, 4)) }
-        limitedLog.warn('Peer of another network refused', { peer: peer.id, address: addressOf(peer), ...theirs, ...ours })
-      }
-      named.set(peer.id, true)
-      hangUp(peer, 'other_network')
-    },
+    otherNetwork: (peer, status) => discipline.otherNetwork(peer, status, { network, genesis: shortHash(genesisHash) }, shortHash(status.genesisHash)),
     noHandshake: (peer) => {
       report(peer.id, 'no_handshake', PENALTIES.no_handshake)
       hangUp(peer, 'no_handshake')
@@ -293,7 +258,7 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
     const peer = peers.get(detail.peerId.toString())
     if (peer === undefined) return
     const listed = (detail.signedPeerRecord?.addresses ?? detail.listenAddrs).map(String)
-    peer.addresses = usable(listed, peer.id)
+    peer.addresses = usableAddresses(listed, peer.id)
     if (peer.status !== null) store.seen(peer.id, peer.addresses)
   })
 
@@ -350,7 +315,7 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
     peers: () => peers.met().map(info),
     seeds: () => seeds.states(),
     report: (peer, reason, penalty) => report(peer, reason, penalty),
-    ban: (peer, seconds, reason) => ban(peer, seconds * 1_000, reason.slice(0, MAX_REASON_LENGTH)),
+    ban: (peer, seconds, reason) => discipline.ban(peer, seconds * 1_000, reason),
     unban(peer) {
       scores.clear(peer, clock.nowMs())
       store.touch()
@@ -378,19 +343,3 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
   }
 }
 
-const addressOf = (peer: Peer): string => peer.connections[0]?.remoteAddr.toString() ?? ''
-
-/** The addresses that can be dialled, far ones first, each with the peer's id. */
-function usable(listed: readonly string[], peer: string): string[] {
-  const order = { public: 0, private: 1, loopback: 2 } as const
-  return listed
-    .slice(0, 4 * MAX_ADDRESSES_PER_PEER)
-    .flatMap((text) => {
-      const address = parseAddress(text)
-      const reach = address === null || (address.peer !== null && address.peer !== peer) ? null : reachOf(address)
-      return reach === null ? [] : [{ text: withPeer(address!, peer), reach }]
-    })
-    .sort((a, b) => order[a.reach] - order[b.reach])
-    .slice(0, MAX_ADDRESSES_PER_PEER)
-    .map(({ text }) => text)
-}

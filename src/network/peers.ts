@@ -96,3 +96,5 @@ export function createPeers(clock: Clock, handshakeTimeoutMs: number): Peers {
     },
   }
 }
+
+export const addressOf = (peer: Peer): string => peer.connections[0]?.remoteAddr.toString() ?? ''

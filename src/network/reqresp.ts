@@ -32,7 +32,8 @@ export interface RequestOptions {
 }
 
 /** Null refuses. The chunks become the frames of the answer. */
-export type Serve = (protocol: RequestProtocol, data: Uint8Array, from: string) => Promise<readonly Uint8Array[] | null> | AsyncIterable<Uint8Array>
+export type Serve = (protocol: RequestProtocol, data: Uint8Array, from: string) => Answer
+export type Answer = Promise<readonly Uint8Array[] | null> | AsyncIterable<Uint8Array>
 
 export interface ReqRespDependencies {
   readonly node: Libp2p
@@ -52,11 +53,12 @@ export interface ReqResp {
 
 export function createReqResp({ node, limits, peers, metrics, serve, charge, failed }: ReqRespDependencies): ReqResp {
   const serving = new Counts(limits.maxServedPerPeer, limits.maxServedTotal)
+  const rate = new Rate(limits.maxRequestsPerSecond)
   const asking = new Counts(limits.maxAskedPerPeer, Infinity)
 
   async function onStream(protocol: RequestProtocol, stream: Stream, connection: Connection): Promise<void> {
     const from = connection.remotePeer.toString()
-    if (!serving.take(from)) {
+    if (!rate.take(from) || !serving.take(from)) {
       charge(from, 'too_many_requests')
       metrics.served(protocol, 'busy')
       await writeFrame(stream, encodeFrame('refused'), limits.stallMs).catch(() => undefined)
@@ -205,5 +207,25 @@ class Counts {
     if (count > 0) this.#perPeer.set(peer, count)
     else this.#perPeer.delete(peer)
     this.#total--
+  }
+}
+
+/** How many requests each peer has made in the current second. */
+class Rate {
+  readonly #counts = new Map<string, number>()
+  readonly #max: number
+  #second = 0
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  take(peer: string): boolean {
+    const second = Math.floor(performance.now() / 1_000)
+    if (second !== this.#second) this.#counts.clear()
+    this.#second = second
+    const count = (this.#counts.get(peer) ?? 0) + 1
+    this.#counts.set(peer, count)
+    return count <= this.#max
   }
 }

@@ -15,7 +15,7 @@ import { transactionFromMessage, transactionSignature } from '../protocol/transa
 import type { Vitals } from '../protocol/vitals.ts'
 import { evidenceOf, levelsOf, vitalsInRange } from '../protocol/vitals.ts'
 import type { DeviceLimiter } from './device-limiter.ts'
-import type { Outgoing } from './peers.ts'
+import type { Outgoing } from './peer-port.ts'
 import type { Runner } from './runner.ts'
 import type { VerifyPool } from './verify-pool.ts'
 

@@ -1,5 +1,12 @@
 // What the core needs of the network, and what the network asks of the core. The network lives in the main thread.
 
+import type { ExecutedBlock } from '../ledger/blocks.ts'
+import type { Certificate } from '../protocol/certificate.ts'
+import type { Heartbeat } from '../protocol/heartbeat.ts'
+import type { ProposedBlock } from '../protocol/proposal.ts'
+import type { Transaction } from '../protocol/transaction.ts'
+import type { Vote } from '../protocol/vote.ts'
+
 export type Topic = 'heartbeats' | 'transfers' | 'consensus' | 'blocks'
 export type RequestProtocol = 'round' | 'blocks' | 'heartbeats'
 
@@ -21,6 +28,15 @@ export interface PeerPort {
   request(peer: string, protocol: RequestProtocol, data: Uint8Array, limits: { maxBytes: number; timeoutMs: number }): Promise<Uint8Array[]>
   /** Charges a peer for what it did. */
   report(peer: string, reason: string, penalty: number): void
+}
+
+/** What the runner and the ingress tell the network. */
+export interface Outgoing {
+  vote(vote: Vote): void
+  proposal(proposed: ProposedBlock): void
+  heartbeats(heartbeats: readonly Heartbeat[]): void
+  transaction(transaction: Transaction): void
+  committed(executed: ExecutedBlock, certificate: Certificate): void
 }
 
 /** Nobody there: a network of one. */

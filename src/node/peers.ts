@@ -6,20 +6,14 @@ import type { ChainStore } from '../chain/store.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import type { KeyPair } from '../crypto/sign.ts'
 import type { Engine } from '../engine/engine.ts'
-import type { ExecutedBlock } from '../ledger/blocks.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/logger.ts'
-import type { Certificate } from '../protocol/certificate.ts'
 import { decodeCertificate } from '../protocol/certificate.ts'
 import { compactProposal, encodeCompactProposal } from '../protocol/compact.ts'
 import { decodeHave, encodeHave } from '../protocol/have.ts'
-import type { Heartbeat } from '../protocol/heartbeat.ts'
 import { MAX_BLOCK_HEARTBEATS } from '../protocol/limits.ts'
-import type { ProposedBlock } from '../protocol/proposal.ts'
 import type { Reason } from '../protocol/reason.ts'
-import type { Transaction } from '../protocol/transaction.ts'
 import { encodeTransaction } from '../protocol/transaction.ts'
-import type { Vote } from '../protocol/vote.ts'
 import { encodeVote } from '../protocol/vote.ts'
 import { encodeAnnouncement } from './announcement.ts'
 import { createAssembler } from './assembler.ts'
@@ -29,7 +23,7 @@ import type { SyncStatus } from './chain-sync.ts'
 import { FRAME } from './frames.ts'
 import { createGossip } from './gossip.ts'
 import { decodeStoredHeader } from './header-codec.ts'
-import type { GossipVerdict, PeerHead, PeerPort, RequestProtocol, Topic } from './peer-port.ts'
+import type { GossipVerdict, Outgoing, PeerHead, PeerPort, RequestProtocol, Topic } from './peer-port.ts'
 import { missingFor, ownHave } from './rounds.ts'
 import type { Runner } from './runner.ts'
 import type { VerifyPool } from './verify-pool.ts'
@@ -50,15 +44,6 @@ export interface PeersDependencies {
   readonly logger: Logger
   readonly keyOf: (index: number) => KeyBin | undefined
   readonly observe: (kind: 'heartbeat' | 'transaction', reason: Reason | null, count: number) => void
-}
-
-/** What the runner and the ingress tell. */
-export interface Outgoing {
-  vote(vote: Vote): void
-  proposal(proposed: ProposedBlock): void
-  heartbeats(heartbeats: readonly Heartbeat[]): void
-  transaction(transaction: Transaction): void
-  committed(executed: ExecutedBlock, certificate: Certificate): void
 }
 
 export interface Peers {

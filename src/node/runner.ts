@@ -18,7 +18,7 @@ import type { Signer, SignerQuestion } from '../ops/signer.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
 import { voteMessage } from '../protocol/vote.ts'
-import type { Outgoing } from './peers.ts'
+import type { Outgoing } from './peer-port.ts'
 import { WalEncoder } from './wal-codec.ts'
 
 /** What the runner tells to whom it may concern; must not throw. */

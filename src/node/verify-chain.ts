@@ -19,14 +19,14 @@ import { dataDir as pathsOf } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import type { Block } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
-import { certificateMessage, decodeCertificate, hasQuorum } from '../protocol/certificate.ts'
+import { certificateMessage, decodeCertificate, encodeCertificate, hasQuorum } from '../protocol/certificate.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { genesisFromJson } from '../protocol/genesis.ts'
 import { headerId } from '../protocol/header.ts'
-import type { Header } from '../protocol/header.ts'
 import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE, rowOfRecord } from '../protocol/heartbeat.ts'
 import { decodeTransaction, transactionSignature } from '../protocol/transaction.ts'
 import { openStoredBody } from './body-codec.ts'
+import type { StoredHeader } from './header-codec.ts'
 import { decodeStoredHeader } from './header-codec.ts'
 import { corrupt, loadChain } from './ledger-store.ts'
 import type { SignatureItem, VerifyPool } from './verify-pool.ts'
@@ -100,7 +100,7 @@ function readGenesis(path: string): Genesis {
 
 /** A block as it is on disk, with the verdict on its signatures on its way. */
 interface ReadBlock {
-  readonly header: Header
+  readonly stored: StoredHeader
   readonly certificate: Certificate
   readonly block: Promise<Block>
 }
@@ -109,26 +109,43 @@ async function replay(store: ChainStore, pool: VerifyPool, start: Ledger, onProg
   const keys: KeyBin[] = Array.from({ length: start.accounts.count }, (_, i) => accountKey(start.accounts.records, i * RECORD_SIZE))
   const ahead: ReadBlock[] = []
   let ledger = start
+  let newest: Certificate | null = null
   let heartbeats = 0
   let transactions = 0
   for (let height = 1; height <= store.head; height++) {
-    while (ahead.length < AHEAD && height + ahead.length <= store.head) ahead.push(await readBlock(store, pool, start, height + ahead.length, keys))
-    const { header, certificate, block: verified } = ahead.shift()!
+    while (ahead.length < AHEAD && height + ahead.length <= store.head) {
+      const read: ReadBlock = await readBlock(store, pool, start, height + ahead.length, keys, newest)
+      newest = read.certificate
+      ahead.push(read)
+    }
+    const { stored, certificate, block: verified } = ahead.shift()!
     const block = await verified
+    const { header, body } = block
     const id = headerId(header)
     const result = validateBlock(ledger, block)
     if (!result.ok) throw wrong(height, describe(result.error))
     if (certificate.height !== height || certificate.blockId !== id || !hasQuorum(certificate, ledger.validators)) throw wrong(height, 'its certificate is not for it, or has no quorum')
-    ledger = applyExecution(ledger, result.value.execution, id)
-    heartbeats += block.body.heartbeats.length
-    transactions += block.body.transactions.length
+    const { execution } = result.value
+    const counted = stored.heartbeats === body.heartbeats.length && stored.transactions === body.transactions.length
+    if (!counted || stored.minted !== execution.minted) throw wrong(height, 'the summary beside its header does not follow from its content')
+    const known = ledger.accounts.count
+    ledger = applyExecution(ledger, execution, id)
+    for (let index = known; index < ledger.accounts.count; index++) {
+      if (keys[index] !== accountKey(ledger.accounts.records, index * RECORD_SIZE)) throw wrong(height, 'the accounts that it opened are not those that it lists')
+    }
+    heartbeats += body.heartbeats.length
+    transactions += body.transactions.length
     onProgress(height, store.head)
   }
   return { ledger, heartbeats, transactions }
 }
 
-/** @param keys of all accounts before the block; those that it opened are appended */
-async function readBlock(store: ChainStore, pool: VerifyPool, { genesisHash, validators }: Ledger, height: number, keys: KeyBin[]): Promise<ReadBlock> {
+/**
+ * @param keys of all accounts before the block; those that it opened are appended
+ * @param previous certificate that is stored beside the parent; null before the first block
+ */
+async function readBlock(store: ChainStore, pool: VerifyPool, start: Ledger, height: number, keys: KeyBin[], previous: Certificate | null): Promise<ReadBlock> {
+  const { genesisHash } = start
   const [headerBytes, bodyBytes, certificateBytes] = await Promise.all([store.header(height), store.body(height), store.certificate(height)])
   if (headerBytes === undefined || bodyBytes === undefined || certificateBytes === undefined) throw corrupt(`block ${height} is not there`)
   const stored = decodeStoredHeader(headerBytes)
@@ -147,14 +164,14 @@ async function readBlock(store: ChainStore, pool: VerifyPool, { genesisHash, val
     if (transaction === null) throw wrong(height, 'a transaction is malformed')
     return transaction
   })
-  const message = certificateMessage(genesisHash, certificate.value)
+  // The body may hold another certificate of the parent than the one that this node stored.
+  const { parentCertificate } = body
+  const shown = parentCertificate === null || (previous !== null && equalBytes(encodeCertificate(parentCertificate), encodeCertificate(previous)))
+  if (!shown && !hasQuorum(parentCertificate, start.validators)) throw wrong(height, "its parent's certificate has no quorum")
   const signatures: SignatureItem[] = [
     ...transactions.map((transaction) => transactionSignature(transaction, genesisHash)),
-    ...certificate.value.signatures.map(({ validator, signature }) => {
-      const member = validators[validator]
-      if (member === undefined) throw wrong(height, 'its certificate names an unknown validator')
-      return { message, signature, key: tagKey('ed25519', fromBin(member.key)) }
-    }),
+    ...signaturesOf(certificate.value, start, height),
+    ...(shown ? [] : signaturesOf(parentCertificate, start, height)),
   ]
   const verified = Promise.all([pool.heartbeats(rows), pool.signatures(signatures)]).then(([{ valid, hashes }, others]): Block => {
     if (!valid.every((bit) => bit === 1) || others.includes(false)) throw wrong(height, 'it holds a signature that does not verify')
@@ -164,11 +181,20 @@ async function readBlock(store: ChainStore, pool: VerifyPool, { genesisHash, val
       if (heartbeat === null) throw wrong(height, 'a heartbeat is malformed')
       return heartbeat
     })
-    return markVerified({ header, body: { parentCertificate: body.parentCertificate, heartbeats, transactions } })
+    return markVerified({ header, body: { parentCertificate, heartbeats, transactions } })
   })
   // Awaited in its turn; until then a refusal must not count as unhandled.
   verified.catch(() => {})
-  return { header, certificate: certificate.value, block: verified }
+  return { stored, certificate: certificate.value, block: verified }
+}
+
+function signaturesOf(certificate: Certificate, { genesisHash, validators }: Ledger, height: number): SignatureItem[] {
+  const message = certificateMessage(genesisHash, certificate)
+  return certificate.signatures.map(({ validator, signature }) => {
+    const member = validators[validator]
+    if (member === undefined) throw wrong(height, 'a certificate names an unknown validator')
+    return { message, signature, key: tagKey('ed25519', fromBin(member.key)) }
+  })
 }
 
 function readable<T>(height: number, read: () => T): T {

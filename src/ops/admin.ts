@@ -62,17 +62,18 @@ export function createAdmin({ path, handlers }: AdminOptions): Admin {
   return {
     async listen() {
       const { path: short, release } = openPath(path)
+      const server = createServer(
+        { maxHeaderSize: MAX_BODY_BYTES, headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_MS / 5 },
+        (request, response) => void answer(handlers, request, response),
+      )
+      server.maxConnections = MAX_CONNECTIONS
       try {
         await removeStale(path, short)
-        const server = createServer(
-          { maxHeaderSize: MAX_BODY_BYTES, headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_MS / 5 },
-          (request, response) => void answer(handlers, request, response),
-        )
-        server.maxConnections = MAX_CONNECTIONS
         await listenPrivately(server, short)
         chmodSync(path, SOCKET_MODE)
         listening = { server, release }
       } catch (error) {
+        server.close()
         release()
         throw storageFailure(`Cannot make the socket ${path}`, error)
       }
@@ -150,27 +151,27 @@ class Refusal extends Error {
 
 async function answer(handlers: AdminHandlers, request: IncomingMessage, response: ServerResponse): Promise<void> {
   let status = 200
-  let body: unknown
+  let body: string
   try {
-    body = await route(handlers, request)
+    body = JSON.stringify(await route(handlers, request))
   } catch (error) {
     // Whoever asks here runs the node: an error of its own is for them.
     const code = error instanceof Refusal ? error.code : 'internal'
     status = STATUSES[code]
-    body = { code, detail: error instanceof Error ? error.message : String(error) }
+    body = JSON.stringify({ code, detail: error instanceof Error ? error.message : String(error) })
   }
-  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(JSON.stringify(body) + '\n')
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(body + '\n')
 }
 
 async function route(handlers: AdminHandlers, request: IncomingMessage): Promise<unknown> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://admin')
+  const { pathname, searchParams } = urlOf(request)
   switch (pathname) {
     case '/peers':
       expectMethod(request, 'GET')
       return handlers.peers()
     case '/peers/why': {
       expectMethod(request, 'GET')
-      const { id } = fields(Object.fromEntries(searchParams), ['id'])
+      const { id } = fields(searchParams.size === 1 ? Object.fromEntries(searchParams) : null, ['id'])
       return { id: peerId(id), reasons: handlers.why(peerId(id)) }
     }
     case '/peers/ban': {
@@ -190,6 +191,11 @@ async function route(handlers: AdminHandlers, request: IncomingMessage): Promise
   }
 }
 
+function urlOf({ url = '' }: IncomingMessage): URL {
+  if (url.startsWith('/') && URL.canParse(url, 'http://admin')) return new URL(url, 'http://admin')
+  throw new Refusal('malformed', 'The request names no path.')
+}
+
 function expectMethod(request: IncomingMessage, method: string): void {
   if (request.method !== method) throw new Refusal('method_not_allowed', `This takes ${method}.`)
 }
@@ -197,7 +203,8 @@ function expectMethod(request: IncomingMessage, method: string): void {
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Not destroyed when we stop reading: the answer goes out on the same socket.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > MAX_BODY_BYTES) throw new Refusal('too_large', `A request has at most ${MAX_BODY_BYTES} bytes.`)
     chunks.push(chunk)

@@ -49,6 +49,8 @@ export function decodeHave(bytes: Uint8Array): Result<Have, 'malformed'> {
   const decoded = decodeSsz(HaveSsz, bytes)
   if (!decoded.ok) return decoded
   const { height, rounds } = decoded.value
+  // Ascending, so that there is one encoding and no round is shown twice.
+  if (rounds.some(({ round }, i) => i > 0 && rounds[i - 1]!.round >= round)) return err('malformed')
   if (rounds.some(({ round, prevotes, precommits }) => round > MAX_ROUND || prevotes.bitLen !== MAX_VALIDATORS || precommits.bitLen !== MAX_VALIDATORS)) return err('malformed')
   return ok({ height, rounds: rounds.map((each) => ({ ...each, prevotes: each.prevotes.getTrueBitIndexes(), precommits: each.precommits.getTrueBitIndexes() })) })
 }

@@ -47,6 +47,8 @@ export interface Watch {
 export interface Villain {
   propose(statement: ProposalStatement, block: Block): void
   vote(statement: VoteStatement): void
+  /** Whatever comes in. */
+  hear(message: Message): void
   /** Null to answer like everybody else. */
   answer(to: number, have: Have): Message | null
 }
@@ -146,6 +148,7 @@ export class SimNode {
   receive(from: number, message: Message): void {
     const { engine } = this
     if (engine === null) return
+    this.villain?.hear(message)
     switch (message.kind) {
       case 'have':
         this.#answer(engine, from, message.have)

@@ -66,6 +66,29 @@ function settings(): string {
 
 /** Some of the frozen vectors, as a worked example. */
 function vectors(): string {
-  const file = JSON.parse(readFileSync(new URL('../vectors/encodings.json', import.meta.url), 'utf8')) as { name: string; hex: string }[]
-  return rows(['what', 'hex'], file.map(({ name, hex }) => [name, `\`${hex}\``]))
+  const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8'))
+  const [key] = read('keys') as { secretKey: string; tagged: string; text: string }[]
+  const [heartbeat] = read('heartbeat') as Record<string, string>[]
+  const transfer = read('transfer') as Record<string, string>
+  const [vote] = read('vote') as Record<string, string>[]
+  const block = read('block') as { id: string; header: Record<string, string> }
+  const genesis = read('genesis') as { hash: string }
+  const lines: [string, string | undefined][] = [
+    ['P-256 secret key', key?.secretKey],
+    ['tagged public key', key?.tagged],
+    ['genesis hash', genesis.hash],
+    ['heartbeat: signed bytes', heartbeat?.['message']],
+    ['heartbeat: signature', heartbeat?.['signature']],
+    ['heartbeat: id', heartbeat?.['id']],
+    ['heartbeat: name', heartbeat?.['name']],
+    ['transfer: signed bytes', transfer['message']],
+    ['transfer: id', transfer['id']],
+    ['prevote: signed bytes', vote?.['message']],
+    ['block: body root', block.header['bodyRoot']],
+    ['block: id', block.id],
+  ]
+  return rows(['what', 'hex'], lines.map(([what, hex]) => {
+    if (hex === undefined) throw new Error(`no vector for ${what}`)
+    return [what, `\`${hex}\``]
+  })) + `\n\nAs text, the key is \`${key?.text}\`.`
 }

@@ -19,7 +19,7 @@ import { encodeTransfer, transferMessage } from '../../src/protocol/transfer.ts'
 import type { Transfer } from '../../src/protocol/transfer.ts'
 import type { Vitals } from '../../src/protocol/vitals.ts'
 import { evidenceOf, levelsOf } from '../../src/protocol/vitals.ts'
-import type { Answer, RunningNode } from './harness.ts'
+import type { Answer, Json, RunningNode } from './harness.ts'
 import { eventually, postBytes, postJson, read, readAll, request, runJson, runProgram, startNode } from './harness.ts'
 import type { Beat, Life, NetworkFacts } from './lives.ts'
 import { beatOf, makeBeat, mirrored, networkOf, newLife, nowS } from './lives.ts'
@@ -30,6 +30,8 @@ t.setTimeout(240_000)
 const THRESHOLD = 3
 const ALIVE_BLOCKS = 3
 
+/** Ends with this file, not with the test that starts it. */
+const file = t
 const home = t.testdir()
 const dir = join(home, 'data')
 let node: RunningNode
@@ -41,7 +43,7 @@ t.test('a node whose blocks need three lives', async (t) => {
   t.equal((await runProgram(['init', '--data-dir', dir, '--threshold', String(THRESHOLD), '--interval', '200'])).code, 0)
   const path = join(dir, 'genesis.json')
   writeFileSync(path, readFileSync(path, 'utf8').replace(/"aliveBlocks": \d+/, `"aliveBlocks": ${ALIVE_BLOCKS}`))
-  node = await startNode(t.parent!, dir)
+  node = await startNode(file, dir)
   network = await networkOf(node.url)
 })
 
@@ -63,8 +65,8 @@ async function assertAccepted(t: Test, life: Life, beat: Beat, more: object = {}
 
 /** The message must be the documented text of a protocol reason; otherwise one sentence or more. */
 function assertProblem(t: Test, { status, json, headers }: Answer, expected: number, code: string, name: string): void {
-  t.match({ status, json }, { status: expected, json: { type: 'about:blank', title: String, status: expected, code, detail: /^[^<>]+\.$/ } }, name)
-  t.equal(headers.get('content-type'), 'application/problem+json')
+  t.match({ status, json }, { status: expected, json: { type: 'about:blank', title: String, status: expected, code, detail: /^.+\.$/ } }, name)
+  t.match(headers.get('content-type'), /^application\/problem\+json/)
   t.equal(headers.get('x-content-type-options'), 'nosniff')
   t.equal(headers.has('retry-after'), expected === 429 || expected === 503)
 }
@@ -363,10 +365,15 @@ t.test('unknown routes and methods', async (t) => {
   }
 })
 
+function assertNotSentBack(t: Test, { headers, json }: Answer, text: string): void {
+  if (text.length > 3 && /\W/.test(text)) t.notOk(json.detail.includes(text.slice(0, 12)), 'it is not sent back')
+  t.equal(headers.get('set-cookie'), null)
+}
+
 t.test('script, path and query strings in parameters', async (t) => {
   const strings = [
     '<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', '../../../../etc/passwd', '..%2f..%2fetc%2fpasswd', '....//etc/passwd', 'C:\\Windows\\system.ini',
-    "' OR '1'='1", '1; DROP TABLE blocks', '${7*7}', '{{7*7}}', '`id`', '$(id)', '\u0000', '\r\nset-cookie: a=b', '__proto__', 'constructor', 'NaN', '-1', '0', '1e3', '0x10', '１', 'latest ', 'x'.repeat(5_000),
+    "' OR '1'='1", '1; DROP TABLE blocks', '$' + '{7*7}', '{{7*7}}', '`id`', '$(id)', '\u0000', '\r\nset-cookie: a=b', '__proto__', 'constructor', 'NaN', '-1', '0', '1e3', '0x10', '１', 'latest ', 'x'.repeat(5_000),
   ]
   const before = await holdings()
   for (const text of strings) {
@@ -374,13 +381,14 @@ t.test('script, path and query strings in parameters', async (t) => {
     for (const path of [`/v2/blocks/${encoded}`, `/v2/blocks/${encoded}/heartbeats`, `/v2/accounts/${encoded}`, `/v2/transactions/${encoded}`]) {
       const answer = await request(node.url + path)
       t.ok([400, 404, 414, 431].includes(answer.status), `${answer.status} for ${path.slice(0, 80)}`)
-      t.equal(answer.headers.get('content-type'), 'application/problem+json')
-      t.notOk(JSON.stringify(answer.json).includes(text.slice(0, 20)) && /[<>`$]/.test(text), 'and it is not sent back')
-      t.equal(answer.headers.get('set-cookie'), null)
+      t.match(answer.headers.get('content-type'), /^application\/problem\+json/)
+      assertNotSentBack(t, answer, text)
     }
     for (const query of [`?limit=${encoded}`, `?cursor=${encoded}`, `?${encoded}=1`]) {
       if (text === '0' && query.startsWith('?cursor')) continue
-      assertProblem(t, await request(`${node.url}/v2/accounts${query}`), 400, 'malformed', query.slice(0, 80))
+      const answer = await request(`${node.url}/v2/accounts${query}`)
+      assertProblem(t, answer, 400, 'malformed', query.slice(0, 80))
+      assertNotSentBack(t, answer, text)
     }
   }
   for (const query of ['?limit=0', '?limit=201', '?limit=1&limit=2', '?cursor=1.5', '?limit=']) assertProblem(t, await request(`${node.url}/v2/blocks${query}`), 400, 'malformed', query)
@@ -405,7 +413,7 @@ t.test('frames of a WebSocket', async (t) => {
   const socket = new WebSocket(`${node.url.replace('http', 'ws')}/v2/ws`)
   t.teardown(() => socket.close())
   await new Promise((resolve) => socket.addEventListener('open', resolve))
-  const ask = (frame: string | Uint8Array<ArrayBuffer>): Promise<any> => {
+  const ask = (frame: string | Uint8Array<ArrayBuffer>): Promise<Json> => {
     const { promise, resolve } = Promise.withResolvers()
     socket.addEventListener('message', ({ data }) => resolve(JSON.parse(data as string)), { once: true })
     socket.send(frame)

@@ -18,6 +18,11 @@ export interface LivingCore {
   stop(): Promise<void>
 }
 
+export interface Observers {
+  onBlock?(block: BlockView): void
+  onWrite?(label: string): void
+}
+
 export function genesisOf(dir: string): Genesis {
   const genesis = genesisFromJson(readFileSync(dataDir(dir).genesis, 'utf8'))
   if (!genesis.ok) throw new Error(genesis.error[0])
@@ -25,7 +30,7 @@ export function genesisOf(dir: string): Genesis {
 }
 
 /** Opens the data directory and keeps its chain going: after each block another life beats. */
-export async function livingCore(dir: string, onBlock: (block: BlockView) => void = () => {}, onWrite?: (label: string) => void): Promise<LivingCore> {
+export async function livingCore(dir: string, { onBlock = () => {}, onWrite }: Observers = {}): Promise<LivingCore> {
   const waiting: { readonly height: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
   let last = 0
   let stopped = false

@@ -13,10 +13,9 @@ const STDOUT = 1
 const say = (line: string): void => void writeSync(STDOUT, line + '\n')
 
 let count = 0
-const living = await livingCore(
-  dir!,
-  ({ height, id }) => say(`block ${height} ${id}`),
-  (label) => {
+const living = await livingCore(dir!, {
+  onBlock: ({ height, id }) => say(`block ${height} ${id}`),
+  onWrite(label) {
     count++
     if (at === '0') say(`write ${label}`)
     if (String(count) !== at) return
@@ -25,6 +24,6 @@ const living = await livingCore(
     // Not one instruction more, even if the signal takes its time.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
   },
-)
+})
 await living.height(Number(end))
 await living.stop()

@@ -20,6 +20,10 @@ export interface Teardown {
   teardown(run: () => unknown): void
 }
 
+/** What another process printed or answered: the tests look at it member by member. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Json = any
+
 export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -43,7 +47,7 @@ process.on('exit', () => {
 
 /** The environment without settings of whoever runs the tests. */
 export const cleanEnv = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PULSE_') && !name.startsWith('TAP') && !name.startsWith('NODE_'))),
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(PULSE_|TAP|NODE_)/.test(name))),
   NODE_COMPILE_CACHE: compileCache,
   ...more,
 })
@@ -55,18 +59,28 @@ export interface ProgramOptions {
   readonly under?: readonly string[]
 }
 
-function launch(args: readonly string[], { env = {}, cwd, under = [] }: ProgramOptions): { child: ChildProcess; exit: Promise<Exit>; onOut: (take: (text: string) => void) => void } {
+export interface RunOptions extends ProgramOptions {
+  readonly timeoutMs?: number
+}
+
+interface Launched {
+  readonly child: ChildProcess
+  readonly exit: Promise<Exit>
+  readonly onOut: (take: (text: string) => void) => void
+}
+
+function launch(args: readonly string[], { env = {}, cwd, under = [] }: ProgramOptions): Launched {
   const [command, ...rest] = [...under, process.execPath, PROGRAM, ...args]
   const child = spawn(command!, rest, { cwd, env: cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   let out = ''
   let err = ''
   const takers: ((text: string) => void)[] = []
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text
     for (const take of takers) take(text)
   })
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => (err += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
   const exit = new Promise<Exit>((resolve, reject) => {
     child.on('error', reject)
     // Not `exit`: what the process wrote last is read by then.
@@ -79,7 +93,7 @@ function launch(args: readonly string[], { env = {}, cwd, under = [] }: ProgramO
 }
 
 /** Runs one command line to its end. It is killed if it takes more than `timeoutMs`. */
-export async function runProgram(args: readonly string[], options: ProgramOptions & { readonly timeoutMs?: number } = {}): Promise<Exit> {
+export async function runProgram(args: readonly string[], options: RunOptions = {}): Promise<Exit> {
   const { child, exit } = launch(args, options)
   const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? PATIENCE_MS)
   try {
@@ -90,7 +104,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
 }
 
 /** Runs a command with `--json` and reads what it printed. */
-export async function runJson(args: readonly string[], options: ProgramOptions & { readonly timeoutMs?: number } = {}): Promise<{ code: number | null; json: any; err: string }> {
+export async function runJson(args: readonly string[], options?: RunOptions): Promise<{ code: number | null; json: Json; err: string }> {
   const { code, out, err } = await runProgram([...args, '--json'], options)
   return { code, json: out === '' ? null : JSON.parse(out), err }
 }
@@ -143,8 +157,9 @@ export class RunningNode {
     const found = this.lines.find(fits)
     if (found !== undefined) return found
     const { promise, resolve, reject } = Promise.withResolvers<LogLine>()
+    const ended = ({ code, signal, err }: Exit): void => reject(new Error(`the node ended (${code ?? signal}) before ${what}: ${err}`))
     const watcher = (line: LogLine | null): void => {
-      if (line === null) void this.exit.then(({ code, signal, err }) => reject(new Error(`the node ended (${code ?? signal}) before ${what}: ${err}`)), reject)
+      if (line === null) void this.exit.then(ended, reject)
       else if (fits(line)) resolve(line)
     }
     this.#watchers.add(watcher)
@@ -197,7 +212,7 @@ export function spawnNode(t: Teardown, dataDir: string, args: readonly string[] 
 }
 
 /** Spawns `start` and waits until the node is up. */
-export async function startNode(t: Teardown, dataDir: string, args: readonly string[] = [], options: ProgramOptions = {}): Promise<RunningNode> {
+export async function startNode(t: Teardown, dataDir: string, args?: readonly string[], options?: ProgramOptions): Promise<RunningNode> {
   const node = spawnNode(t, dataDir, args, options)
   await node.message('Node started')
   return node
@@ -210,7 +225,7 @@ export const startFailing = (dataDir: string, args: readonly string[] = [], opti
 export interface Answer {
   readonly status: number
   readonly headers: Headers
-  readonly json: any
+  readonly json: Json
 }
 
 export async function request(url: string, init: RequestInit = {}): Promise<Answer> {
@@ -226,25 +241,28 @@ export async function request(url: string, init: RequestInit = {}): Promise<Answ
 }
 
 /** The JSON of an answer with status 200. */
-export async function read(url: string): Promise<any> {
+export async function read(url: string): Promise<Json> {
   const { status, json } = await request(url)
   if (status !== 200) throw new Error(`${url} answered ${status}: ${JSON.stringify(json)}`)
   return json
 }
 
-export const postJson = (url: string, body: unknown): Promise<Answer> =>
-  request(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: typeof body === 'string' ? body : JSON.stringify(body) })
+const post = (url: string, type: string, body: string | Uint8Array<ArrayBuffer>): Promise<Answer> =>
+  request(url, { method: 'POST', headers: { 'content-type': type }, body })
 
-export const postBytes = (url: string, body: Uint8Array): Promise<Answer> =>
-  request(url, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: body as Uint8Array<ArrayBuffer> })
+/** @param body a text goes as it is */
+export const postJson = (url: string, body: unknown): Promise<Answer> =>
+  post(url, 'application/json', typeof body === 'string' ? body : JSON.stringify(body))
+
+export const postBytes = (url: string, body: Uint8Array): Promise<Answer> => post(url, 'application/octet-stream', new Uint8Array(body))
 
 /** All items of a paged route. */
-export async function readAll(url: string, name: string): Promise<any[]> {
-  const items: unknown[] = []
+export async function readAll(url: string, name: string): Promise<Json[]> {
+  const items: Json[] = []
   let cursor: string | null = null
   do {
-    const page: any = await read(`${url}?limit=200${cursor === null ? '' : `&cursor=${cursor}`}`)
-    items.push(...(page[name] as unknown[]))
+    const page: Json = await read(`${url}?limit=200${cursor === null ? '' : `&cursor=${cursor}`}`)
+    items.push(...(page[name] as Json[]))
     cursor = page.next as string | null
   } while (cursor !== null)
   return items

@@ -4,7 +4,7 @@
 import t from 'tap'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { RunningNode } from './harness.ts'
+import type { Json, RunningNode } from './harness.ts'
 import { eventually, postBytes, read, readAll, runJson, startNode } from './harness.ts'
 import type { Life, NetworkFacts } from './lives.ts'
 import { networkOf, newLife, nextBeat } from './lives.ts'
@@ -41,7 +41,8 @@ class Load {
   async run(url: string, network: NetworkFacts): Promise<void> {
     this.#stopped = false
     while (!this.#stopped) {
-      const beats = Array.from({ length: BATCH }, () => nextBeat(network, this.#lives[this.#next++ % LIVES]!)).filter((beat) => beat !== null)
+      const turns = Array.from({ length: BATCH }, () => this.#lives[this.#next++ % LIVES]!)
+      const beats = turns.map((life) => nextBeat(network, life)).filter((beat) => beat !== null)
       if (beats.length > 0) {
         const answer = await postBytes(`${url}/v2/heartbeats`, concat(...beats.map(({ row }) => row))).catch(() => null)
         // The connection breaks with the kill.
@@ -114,14 +115,15 @@ t.test('kill -9 between acceptance and commit loses no announced block and signs
   let signed: SignedMessages | null = null
   let node = await startNode(t, dir, ['--interval', String(INTERVAL_MS)], { env: ENV })
 
-  async function checkChain(): Promise<any[]> {
+  async function checkChain(): Promise<Json[]> {
     const chain = await readAll(`${node.url}/v2/blocks`, 'blocks')
     const ids = new Map<number, string>(chain.map(({ height, id }) => [height, id]))
     const changed = [...blocks].filter(([height, id]) => ids.get(height) !== id)
     t.same(changed, [], 'every block that was announced on the WebSocket is there, with its id')
     const differing = [...prefixes].filter(([height, id]) => ids.get(height)?.slice(0, 16) !== id)
     t.same(differing, [], 'and every block that the log announced')
-    const gaps = chain.filter(({ height, parentId }, i) => i + 1 < chain.length && (chain[i + 1].height !== height - 1 || chain[i + 1].id !== parentId))
+    const parents = [...chain.slice(1), { height: 0, id: chain.at(-1)?.parentId }]
+    const gaps = chain.filter(({ height, parentId }, i) => parents[i].height !== height - 1 || parents[i].id !== parentId)
     t.same(gaps, [], 'the chain has no gap')
     for (const [height, id] of ids) blocks.set(height, id)
     return chain
@@ -163,8 +165,9 @@ t.test('kill -9 between acceptance and commit loses no announced block and signs
     const inBlock = holders[0]
     if (inBlock !== undefined && inBlock <= last) continue
     const fate = inBlock === undefined ? 'it waited in memory and is lost' : `block ${inBlock} was finished at the restart`
-    moments.push(`kill ${moments.length + 1}: heartbeat ${accepted.slice(0, 16)} accepted, last announced height ${last}, killed ${when}; ${fate}`)
-    t.comment(moments.at(-1)!)
+    const evidence = `heartbeat ${accepted.slice(0, 16)} accepted, last announced height ${last}, killed ${when}; ${fate}`
+    moments.push(evidence)
+    t.comment(`kill ${moments.length}: ${evidence}`)
   }
 
   t.equal(moments.length, KILLS)

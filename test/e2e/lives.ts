@@ -74,12 +74,15 @@ export const nowS = (): number => Math.floor(Date.now() / 1_000)
 /** A heartbeat of this moment; every field may be set to something else. The signature fits what is sent. */
 export function makeBeat({ genesisHash, witness }: NetworkFacts, life: Life, fields: Partial<HeartbeatFields> = {}): Beat {
   const timestampS = fields.timestampS ?? nowS()
-  const all: HeartbeatFields = { deviceKey: life.key, timestampS, sequence: timestampS, witness, rateLevel: 3, motionLevel: 1, evidence: new Uint8Array(32), ...fields }
-  const message = heartbeatMessage(genesisHash, encodeHeartbeatFields(all))
+  const stamp = { timestampS, sequence: timestampS }
+  const ordinary = { deviceKey: life.key, ...stamp, witness, rateLevel: 3, motionLevel: 1, evidence: new Uint8Array(32) }
+  const message = heartbeatMessage(genesisHash, encodeHeartbeatFields({ ...ordinary, ...fields }))
   return beatOf(message, life.sign(message))
 }
 
-export const beatOf = (message: Uint8Array, signature: Uint8Array): Beat => ({ message, signature, id: toHex(sha256(message)), row: concat(message, signature) })
+export function beatOf(message: Uint8Array, signature: Uint8Array): Beat {
+  return { message, signature, id: toHex(sha256(message)), row: concat(message, signature) }
+}
 
 /** The next heartbeat of a life, or null while its last one is of this very second. */
 export function nextBeat(network: NetworkFacts, life: Life): Beat | null {

@@ -34,7 +34,7 @@ t.test('a new directory becomes a living node, which stops on a signal and goes 
   const second = await startNode(t, dir, ['--simulate', '3'])
   t.equal((await read(`${second.url}/v2/node`)).genesisHash, genesisHash)
   await second.height(height + 3)
-  for (const [known, id] of ids) t.equal((await read(`${second.url}/v2/blocks/${known}`)).id, id, `block ${known} is the same after the restart`)
+  for (const [known, id] of ids) t.equal((await read(`${second.url}/v2/blocks/${known}`)).id, id, `block ${known} is the same as before`)
   const interrupted = await second.stop('SIGINT')
   t.same([interrupted.code, interrupted.signal, interrupted.err], [EXIT_CODES.ok, null, ''])
   t.equal((await runProgram(['verify', '--data-dir', dir])).code, EXIT_CODES.ok)
@@ -98,10 +98,11 @@ t.test('client commands against a running node', async (t) => {
 
   await t.test('status and block show what the API shows', async (t) => {
     const status = await client('status')
-    t.match(status, { code: 0, json: { url: node.url, node: { network: 'pulse-dev', development: true }, status: { ready: true, height: Number } } })
+    const shown = { url: node.url, node: { network: 'pulse-dev', development: true }, status: { ready: true, height: Number } }
+    t.match(status, { code: 0, json: shown })
     const latest = await client('block', 'latest')
     t.ok(latest.code === 0 && latest.json.height >= status.json.status.height)
-    for (const ref of ['1', latest.json.id as string]) t.same((await client('block', ref)).json, await read(`${node.url}/v2/blocks/${ref}`))
+    for (const ref of ['1', latest.json.id]) t.same((await client('block', ref)).json, await read(`${node.url}/v2/blocks/${ref}`))
     const table = await runProgram(['status', '--url', node.url])
     t.equal(table.code, 0)
     t.match(table.out, /^ready +yes$/m)

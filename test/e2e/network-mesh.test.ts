@@ -1,5 +1,7 @@
 // Nodes find each other, stay together without their seed, and come back without it.
 
+import type { Socket } from 'node:net'
+import net from 'node:net'
 import t from 'tap'
 import type { TestNode } from './network-support.ts'
 import { counts, meshed, newDirectory, sleep, startNode, stopAll, stopNode, until } from './network-support.ts'
@@ -42,6 +44,48 @@ t.test('five nodes that know one seed form a mesh, outlive the seed, and find ea
   const back = await startNode({ name: 'seed', directory, port: Number(/tcp\/(\d+)/.exec(seed.addresses[0]!)![1]) })
   await until('the seed is dialled again when it comes back', () => meshed([back, ...again]), 10_000)
 })
+
+t.test('two that dial each other at once keep talking when one of their connections is cut, and when all are', async (t) => {
+  const sockets = catchSockets()
+  const a = await startNode({ name: 'twin a', port: 0 })
+  const port = Number(/tcp\/(\d+)/.exec(a.addresses[0]!)![1])
+  await stopNode(a)
+  const directory = newDirectory()
+  const b = await startNode({ name: 'twin b', directory, seeds: [`/ip4/127.0.0.1/tcp/${port}`] })
+  const a2 = await startNode({ name: 'twin a', port, seeds: b.addresses })
+  await until('they are connected', () => meshed([a2, b]))
+  t.ok(await passes(a2, [b], 'first'))
+  t.ok(await passes(b, [a2], 'first'))
+  const open = sockets.filter((socket) => !socket.destroyed && socket.readyState === 'open')
+  t.ok(open.length >= 1, `${open.length} connections`)
+  const gone = a2.gone.length
+  open[0]!.destroy()
+  if (open.length > 1) {
+    await sleep(200)
+    t.equal(a2.gone.length, gone, 'the other connection keeps them together')
+  }
+  await until('they are connected', () => meshed([a2, b]))
+  t.ok(await passes(a2, [b], 'second'))
+  t.ok(await passes(b, [a2], 'second'))
+  for (const socket of sockets) socket.destroy()
+  await until('both have noticed', () => a2.gone.length > gone && b.gone.length > 0)
+  await until('they are connected again', () => meshed([a2, b]))
+  t.ok(await passes(a2, [b], 'third'))
+  t.ok(await passes(b, [a2], 'third'))
+  t.notOk([...a2.lines, ...b.lines].some(({ msg }) => /deaf/.test(msg)), 'without help of the watchdog')
+})
+
+/** Every socket that is opened from now on, by whoever dials. */
+function catchSockets(): Socket[] {
+  const sockets: Socket[] = []
+  const connect = net.connect.bind(net) as (...options: unknown[]) => Socket
+  net.connect = ((...options: unknown[]) => {
+    const socket = connect(...options)
+    sockets.push(socket)
+    return socket
+  }) as typeof net.connect
+  return sockets
+}
 
 /** Whether a message that is published now reaches them. A few are tried: streams may still be opening. */
 async function passes(from: TestNode, to: readonly TestNode[], text: string): Promise<boolean> {

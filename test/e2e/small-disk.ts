@@ -8,7 +8,7 @@ const canMount = spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'tmpfs', 
 const canEnter = spawnSync('nsenter', ['--version']).status === 0
 
 /** Why there can be no small disk here, or false. */
-export const noSmallDisk: string | false = !canMount ? 'skipped: mount namespaces are not allowed here' : !canEnter ? 'skipped: there is no nsenter here' : false
+export const noSmallDisk: string | false = canMount && canEnter ? false : 'skipped: mount namespaces are not allowed here, or nsenter is absent'
 
 export interface SmallDisk {
   /** Where it is mounted, seen from inside. */

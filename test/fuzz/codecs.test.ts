@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import t from 'tap'
-import { concat, equalBytes, toBin, toHex, writeUint32 } from '../../src/base/bytes.ts'
+import { concat, equalBytes, toBin, toHex, writeUint32, writeUint64 } from '../../src/base/bytes.ts'
 import type { Result } from '../../src/base/result.ts'
 import { domainTag, signingBytes } from '../../src/crypto/hash.ts'
 import { decodeBlock, encodeBlock } from '../../src/protocol/block.ts'
@@ -340,6 +340,23 @@ t.test('votes have two types and certificates one bit list', async (t) => {
   t.notOk(decodeCertificate(bits(0b111, 0b110)).ok, 'more signers than signatures')
   t.notOk(decodeCertificate(bits(0b100, 0b110)).ok, 'fewer signers than signatures')
   t.notOk(decodeCertificate(bits(0b101, 0)).ok, 'no end mark')
+})
+
+t.test('a proposal points to an earlier round only', async (t) => {
+  const [proposal] = fc.sample(arbitrary.proposal, 1)
+  for (const [round, validRound, verdict] of [[0, -1, true], [0, 0, false], [3, 2, true], [3, 3, false], [3, 4, false]] as const) {
+    t.equal(decodeProposal(encodeProposal({ ...proposal!, round, validRound })).ok, verdict, `round ${round}, valid round ${validRound}`)
+  }
+})
+
+t.test('the time of a heartbeat stays a safe integer in milliseconds', async (t) => {
+  const [record] = fc.sample(arbitrary.heartbeatRecord, 1)
+  const last = Math.floor(Number.MAX_SAFE_INTEGER / 1_000)
+  for (const [timestampS, verdict] of [[0, true], [last, true], [last + 1, false]] as const) {
+    const time = new Uint8Array(8)
+    writeUint64(time, 0, timestampS)
+    t.equal(decodeHeartbeat(withBytes(record!, 35, time), '') !== null, verdict, `${timestampS} s`)
+  }
 })
 
 t.test('the checks of this file can fail', async (t) => {

@@ -19,6 +19,7 @@ const SAMPLES: { [Name in SettingName]: readonly [file: Config[Name], env: Confi
   port: [1, 2, 0],
   p2pPort: [5, 6, 7],
   seeds: [['/ip4/10.0.0.1/tcp/4001'], ['/dns4/seed.example.org/tcp/4001', `/ip6/::1/tcp/1/p2p/${PEER}`], ['/dnsaddr/example.org']],
+  announce: [['/ip4/192.0.2.1/tcp/4001'], ['/ip4/192.0.2.2/tcp/4001'], ['/dns4/node.example.org/tcp/4001']],
   trustedProxies: [['10.0.0.0/8'], ['127.0.0.1', '::1'], ['2001:db8::/32', 'loopback']],
   logLevel: ['debug', 'warn', 'silent'],
   logFormat: ['json', 'pretty', 'json'],

@@ -91,6 +91,8 @@ t.test('votes that are shown as a quorum stand for it, whatever we hold of their
     { desc: 'votes of different rounds are none', given: [start, proposed(0, 'X')], input: { kind: 'quorum', votes: [voteBy('A', 'precommit', 0, 'X'), voteBy('B', 'precommit', 1, 'X')] }, effects: [], state: { decision: null } },
     { desc: 'votes of different types are none', given: [start, proposed(0, 'X')], input: { kind: 'quorum', votes: [voteBy('A', 'precommit', 0, 'X'), voteBy('B', 'prevote', 0, 'X')] }, effects: [], state: { decision: null } },
     { desc: 'votes of another height are none', given: [start, proposed(0, 'X')], input: { kind: 'quorum', votes: [...'AB'].map((who) => voteBy(who, 'precommit', 0, 'X', HEIGHT + 1)) }, effects: [], state: { decision: null } },
+    { desc: 'votes of two heights are none', given: [start, proposed(0, 'X')], input: { kind: 'quorum', votes: [voteBy('A', 'precommit', 0, 'X'), voteBy('B', 'precommit', 0, 'X', HEIGHT + 1)] }, effects: [], state: { decision: null } },
+    { desc: 'votes of a round beyond the maximum are none', given: [start], input: quorum('AB', 'prevote', 1_000_001, 'X'), effects: [], state: { round: 0 } },
     { desc: 'nil is none', given: [start, timeout('propose', 0)], input: quorum('AB', 'prevote', 0, null), effects: [], state: { step: 'prevote' } },
     { desc: 'nothing is none', given: [start], input: quorum('', 'prevote', 0, null), effects: [], state: { step: 'propose' } },
   ])

@@ -184,6 +184,16 @@ export function play({ seed, powers, liar, chaos }: Scenario): Outcome {
     }
   }
 
+  /** Helps one node to a quorum for the block that its round is about, and tells the others something else. */
+  function tempt(node: Node): void {
+    const round = Math.max(node.state.round, 0)
+    const about = proposalsHeld(node.state).find(({ proposal: { round: of } }) => of === round)?.proposal.blockId
+    if (liar === null || about === undefined) return
+    const self = validators[liar]!.key
+    const type = draw(2) === 0 ? 'prevote' : 'precommit'
+    for (const to of nodes) if (to === node || draw(2) === 0) feed(to, { kind: 'vote', vote: signed(self, type, round, to === node ? about : null) })
+  }
+
   function crash(node: Node): void {
     const again = createConsensus(node.options)
     // Another judge: what it says changes our vote, and never our state.
@@ -197,6 +207,7 @@ export function play({ seed, powers, liar, chaos }: Scenario): Outcome {
     const node = nodes[draw(nodes.length)]!
     const dice = draw(100)
     if (dice < 1) crash(node)
+    else if (liar !== null && dice >= 90) tempt(node)
     else if (dice < 4) feed(node, { kind: 'start' })
     else if (dice < 4 + timerPercent && node.timers.length > 0) {
       const [timer] = node.timers.splice(draw(node.timers.length), 1)

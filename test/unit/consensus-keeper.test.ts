@@ -12,7 +12,7 @@ import { addVote, backedBlocks, createVoteKeeper, hasQuorum, hasQuorumFor, quoru
 import { blocksNeeded, proposalsHeld, votesHeld } from '../../src/consensus/view.ts'
 import type { Vote, VoteType } from '../../src/protocol/vote.ts'
 import {
-  ABCD, bin, consensusOf, HEIGHT, precommits, prevote, prevotes, proposed, show, start, timeout, TIMELY, validatorsOf, vote, voteBy,
+  ABCD, bin, consensusOf, HEIGHT, precommit, precommits, prevote, prevotes, proposed, quorum, show, start, timeout, TIMELY, validatorsOf, vote, voteBy,
 } from './consensus-fixture.ts'
 
 const AT_ZERO: RoundWindow = { current: 0, needsRound: () => false }
@@ -106,6 +106,26 @@ t.test('a validator keeps the two highest rounds above ours, and displaces only 
   t.strictSame(roundsOf(state, 'B'), [4, 6, 7], 'our own round is not one of the two')
 })
 
+t.test('what was displaced does not count any more', async (t) => {
+  const keeper = keeperWith([...'BC'].map((who) => voteBy(who, 'prevote', 1, 'X')))
+  for (const round of [1, 2, 3]) addVote(keeper, voteBy('A', 'prevote', round, 'X'), AT_ZERO)
+  t.notOk(hasQuorum(keeper, 1, 'prevote'), 'B and C are five of ten')
+  t.notOk(hasQuorumFor(keeper, 1, 'prevote', bin('X')))
+  t.equal(skipRound(keeper, 1), 3, 'A counts where it is now')
+  addVote(keeper, voteBy('A', 'prevote', 1, 'Y'), { current: 1, needsRound: () => false })
+  t.ok(hasQuorum(keeper, 1, 'prevote'), 'and here again, once this is our round')
+  t.notOk(hasQuorumFor(keeper, 1, 'prevote', bin('X')), 'with what it says now')
+})
+
+t.test('a quorum that is shown leads to its round, also past rounds that its signers went on to', async (t) => {
+  const validators = validatorsOf(1, 1, 1, 1)
+  const state = consensusOf('D', validators)
+  run(state, start, prevote('A', 8, null), prevote('A', 9, null), prevote('B', 10, null), prevote('B', 11, null), prevote('C', 12, null), prevote('C', 13, null))
+  t.equal(state.round, 0, 'no two are in one round')
+  t.equal(run(state, quorum('ABC', 'prevote', 5, 'X')).at(-1), 'timeout propose 5')
+  t.ok(hasQuorumFor(state.votes, 5, 'prevote', bin('X')))
+})
+
 t.test('10 000 votes for far rounds by one validator leave as much as two rounds', async (t) => {
   const state = consensusOf(null)
   run(state, start, prevote('C', 1, 'X'))
@@ -162,17 +182,47 @@ function consensusAt(round: number): Consensus {
   return state
 }
 
-t.test('a round that waits for its block is not forgotten', async (t) => {
-  const state = consensusOf()
-  run(state, start, ...precommits('AB', 0, 'X'), ...prevotes('A', 500, null))
-  t.equal(state.round, 500)
-  t.strictSame(run(state, proposed(0, 'X')), ['decide 0 X by AB'])
+t.test('rounds and blocks that a rule can ask for are not forgotten', async (t) => {
+  const far = prevotes('A', 500, null)
+  const waiting = consensusOf()
+  run(waiting, start, ...precommits('AB', 0, 'X'), ...far)
+  t.equal(waiting.round, 500)
+  t.strictSame(run(waiting, proposed(0, 'X')), ['decide 0 X by AB'], 'a decision waits for its block')
+
+  const voted = consensusOf()
+  run(voted, start, proposed(0, 'X'), ...prevotes('AB', 0, 'X'), ...far)
+  t.strictSame(run(voted, ...precommits('AB', 0, 'X')), ['decide 0 X by AB'], 'a block for its precommits')
+
+  // Locked on X in round 0; Y became valid in round 1, without a lock; Z, unknown, has the last prevote quorum, in round 2.
+  const torn = consensusOf()
+  run(torn, start, proposed(0, 'X'), ...prevotes('AB', 0, 'X'), timeout('precommit', 0))
+  run(torn, proposed(1, 'Y'), timeout('prevote', 1), ...prevotes('AB', 1, 'Y'), timeout('precommit', 1), ...prevotes('AB', 2, 'Z'), ...far)
+  t.strictSame([torn.lockedRound, torn.validRound, torn.round], [0, 1, 500])
+  t.strictSame(roundsHeld(torn.votes), [0, 1, 2, 500])
+  t.strictSame(structuredClone(torn), torn, 'a state is plain data')
+  t.strictSame(run(structuredClone(torn), ...precommits('AB', 0, 'X')), ['decide 0 X by AB'], 'the lock may be decided after all')
+  t.strictSame(run(torn, proposed(500, 'Z', 2)).at(-1), 'prevote 500 Z', 'the last quorum may be named')
+
+  // The block came with a proposal of round 0, and was locked in round 1.
+  const elsewhere = consensusOf()
+  run(elsewhere, start, proposed(0, 'X'), timeout('precommit', 0), timeout('propose', 1), ...prevotes('AB', 1, 'X'), ...far)
+  t.equal(elsewhere.lockedRound, 1)
+  t.strictSame(roundsHeld(elsewhere.votes), [1, 500])
+  t.strictSame(run(elsewhere, ...precommits('AB', 1, 'X')), ['decide 1 X by AB'], 'a block stays though its round does not')
+
+  // What only a proposal named goes when its round is over, so that naming rounds fills no memory.
+  const next = consensusOf()
+  run(next, start, ...far, proposed(500, 'X', 7), prevote('B', 7, 'X'))
+  t.strictSame(roundsHeld(next.votes), [7, 500])
+  run(next, timeout('precommit', 500))
+  t.strictSame(roundsHeld(next.votes), [500], 'the round that it named is gone')
 })
 
-t.test('nor is a block that was proposed long ago and is precommitted now', async (t) => {
+t.test('after the decision votes are kept and proposals are not', async (t) => {
   const state = consensusOf()
-  run(state, start, proposed(0, 'X'), ...prevotes('AB', 0, 'X'), ...prevotes('A', 500, null))
-  t.strictSame(run(state, ...precommits('AB', 0, 'X')), ['decide 0 X by AB'])
+  run(state, start, proposed(0, 'X'), ...precommits('AB', 0, 'X'), precommit('D', 0, 'X'), proposed(0, 'Y'), proposed(1, 'Z'))
+  t.strictSame(proposalsHeld(state).map(({ proposal }) => proposal.blockId[0]), ['X'])
+  t.equal(votesHeld(state).length, 3)
 })
 
 t.test('a proposer fills no memory', async (t) => {

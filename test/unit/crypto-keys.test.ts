@@ -1,5 +1,6 @@
 // Tagged keys and their text, and what the signer makes.
 
+import { base58 } from '@scure/base'
 import fc from 'fast-check'
 import t from 'tap'
 import { concat, fromBin, fromHex, toBin, toHex } from '../../src/base/bytes.ts'
@@ -46,6 +47,17 @@ t.test('texts that are not canonical are refused', async (t) => {
     }
     for (const [what, value] of Object.entries(wrong)) t.equal(keyFromText(value), null, `${curve}: ${what}`)
   }
+})
+
+t.test('a text of the right bytes but another length is refused', async (t) => {
+  const ed = keyPairFromSecret('ed25519', new Uint8Array(32).fill(5)).publicKey
+  t.same(keyFromText(`z${base58.encode(ed.subarray(0, 34))}`), ed)
+  t.equal(keyFromText(`z${base58.encode(ed)}`), null, 'Ed25519 with the byte that pads it')
+  t.equal(keyFromText(`z${base58.encode(ed.subarray(0, 33))}`), null, 'Ed25519, one byte short')
+  const p256 = tagKey('p256', concat(Uint8Array.of(2), new Uint8Array(31).fill(7), Uint8Array.of(0)))
+  t.same(keyFromText(`z${base58.encode(p256)}`), p256)
+  t.equal(keyFromText(`z${base58.encode(p256.subarray(0, 34))}`), null, 'P-256 without its last byte, which is zero')
+  t.equal(keyFromText(`z${base58.encode(concat(p256, Uint8Array.of(0)))}`), null, 'P-256 with a byte more')
 })
 
 t.test('bytes that are no tagged key are refused', async (t) => {

@@ -101,9 +101,12 @@ t.test('priorities stay bounded integers, whatever they start from', async (t) =
 
 t.test('a far spread is scaled together and keeps its order', async (t) => {
   const set = setOf([10, 10, 10])
-  const { priorities } = rotate(set, [1_000, 0, -1_000], 0)
-  t.ok(priorities[0]! > priorities[1]! && priorities[1]! > priorities[2]!)
-  t.ok(priorities[0]! - priorities[2]! <= 2 * 30)
+  for (const far of [31, 70, 1_000]) {
+    const { priorities } = rotate(set, [far, 0, -far], 0)
+    t.ok(priorities[0]! > priorities[1]! && priorities[1]! > priorities[2]!, `${far}`)
+    t.ok(priorities[0]! - priorities[2]! <= 2 * 30, `${far}`)
+  }
+  t.strictSame(rotate(set, [30, 0, -30], 0).priorities, [30, 0, -30], 'at the limit nothing is scaled')
 })
 
 t.test('a joiner waits for its turn', async (t) => {

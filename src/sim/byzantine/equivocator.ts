@@ -2,13 +2,15 @@
 // lies about what was decided. It runs the engine to know what is going on.
 
 import type { Bin } from '../../base/bytes.ts'
-import { fromBin } from '../../base/bytes.ts'
+import { compareBin, fromBin } from '../../base/bytes.ts'
 import { proposalsHeld } from '../../consensus/view.ts'
 import { markVerified } from '../../crypto/verified.ts'
 import { buildBlock } from '../../ledger/blocks.ts'
 import type { Block } from '../../protocol/block.ts'
+import type { Heartbeat } from '../../protocol/heartbeat.ts'
 import type { Proposal, ProposalStatement } from '../../protocol/proposal.ts'
 import { proposalMessage } from '../../protocol/proposal.ts'
+import type { Transaction } from '../../protocol/transaction.ts'
 import type { Vote, VoteStatement } from '../../protocol/vote.ts'
 import { voteMessage } from '../../protocol/vote.ts'
 import type { Have } from '../delivery.ts'
@@ -22,6 +24,9 @@ import { forge } from './forger.ts'
 export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng: Prng): Villain {
   const key = fromBin(node.key)
   const peers = host.nodes.filter((index) => index !== node.index)
+  /** All that came in lately, good or bad. */
+  const heartbeats: Heartbeat[] = []
+  const transactions: Transaction[] = []
   /** Which of two faces a peer sees in a round; a consistent lie is harder to see through. */
   let faces: { readonly at: string; readonly shown: readonly number[] } = { at: '', shown: [] }
 
@@ -41,7 +46,10 @@ export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng:
     return { ...statement, proposer: node.key, signature: fakeSignature(key, proposalMessage(host.genesisHash, statement)) }
   }
 
-  /** Another block for the same round: one that is valid too, or one that must not be accepted. */
+  /**
+   * Another block for the same round. It is made of all that was heard, whatever the mempool thought of it: what is not valid is
+   * left out while the ledger is as it should be. Or it is one that must not be accepted.
+   */
   function twinOf(statement: ProposalStatement, block: Block): { statement: ProposalStatement; block: Block } | null {
     const { ledger, headCertificate } = node.engine!
     if (prng.chance(400_000)) return forge(statement, block, prng)
@@ -49,8 +57,8 @@ export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng:
       timestampMs: block.header.timestampMs + prng.between(1, 20),
       proposer: node.key,
       parentCertificate: headCertificate,
-      heartbeats: block.body.heartbeats,
-      transactions: [],
+      heartbeats: prng.chance(500_000) ? block.body.heartbeats : [...heartbeats].sort((a, b) => compareBin(a.device, b.device) || a.sequence - b.sequence),
+      transactions: prng.shuffled(transactions),
     })
     return twin === null ? null : { statement: { ...statement, validRound: -1, blockId: twin.id }, block: twin.block }
   }
@@ -89,6 +97,11 @@ export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng:
       node.submit({ kind: 'vote', vote: markVerified(prng.chance(500_000) ? mine : other) })
     },
 
+    hear(message) {
+      if (message.kind === 'heartbeats') keep(heartbeats, message.heartbeats)
+      else if (message.kind === 'transaction') keep(transactions, [message.transaction])
+    },
+
     answer(_to, have) {
       return prng.chance(200_000) ? lie(have) : null
     },
@@ -105,4 +118,11 @@ export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng:
     const signatures = [{ validator: node.index, signature: signedVote(statement).signature }]
     return { kind: 'blocks', blocks: [{ block: markVerified(block), certificate: markVerified({ height, round, blockId, signatures }) }] }
   }
+}
+
+const MAX_HEARD = 64
+
+function keep<T>(list: T[], added: readonly T[]): void {
+  list.push(...added)
+  list.splice(0, list.length - MAX_HEARD)
 }

@@ -1,0 +1,200 @@
+// A network of several nodes on this machine: makes their directories, or finds those that are there.
+//
+//   <dir>/node0 … nodeN     data directories, each with keys, last-signed record, config.json and the one genesis
+//
+// node0 is the seed of the others. Its genesis is written last: with it the network is whole.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fromBin, toHex } from '../base/bytes.ts'
+import { rawKey } from '../crypto/keys.ts'
+import { peerIdOf } from '../crypto/peer-id.ts'
+import { loadConfig } from '../ops/config.ts'
+import { createDataDir, dataDir } from '../ops/datadir.ts'
+import { Failure } from '../ops/failure.ts'
+import { replaceFile, storageFailure } from '../ops/fsync.ts'
+import { readKeyFile } from '../ops/keyfile.ts'
+import type { Config } from '../ops/settings.ts'
+import type { Genesis } from '../protocol/genesis.ts'
+import { checkGenesis, genesisHash, GENESIS_VERSION } from '../protocol/genesis.ts'
+import { DEVELOPMENT_PARAMS } from '../protocol/params.ts'
+import type { NodeKeys } from './network.ts'
+import { initialise, isFresh, LIFE_POWER, newNodeKeys, rawBin, readGenesis } from './network.ts'
+
+export const TESTNET_NETWORK = 'pulse-testnet'
+export const MAX_NODES = 32
+export const TESTNET_DEFAULTS = { dir: './pulse-testnet', nodes: 4, basePort: 8080, baseP2pPort: 4001 } as const
+const HOST = '127.0.0.1'
+const CONFIG_MODE = 0o644
+
+/** What was asked for. What is left out is the default in a new network, and as it is in an existing one. */
+export interface TestnetOptions {
+  readonly dir: string
+  readonly nodes?: number | undefined
+  /** Of each node, in lives. */
+  readonly powers?: readonly number[] | undefined
+  readonly intervalMs?: number | undefined
+  readonly basePort?: number | undefined
+  readonly baseP2pPort?: number | undefined
+  readonly nowMs: number
+}
+
+export interface TestnetNode {
+  /** `node0` */
+  readonly name: string
+  /** As it was given: relative to where we are. */
+  readonly dataDir: string
+  /** Of the API. */
+  readonly url: string
+  readonly port: number
+  readonly p2pPort: number
+  readonly peerId: string
+  /** Ed25519, hex. */
+  readonly validator: string
+}
+
+export interface Testnet {
+  readonly dir: string
+  /** True if it was made just now. */
+  readonly fresh: boolean
+  readonly genesis: Genesis
+  readonly nodes: readonly TestnetNode[]
+}
+
+/** @throws Failure `genesis` if something else is there or a flag contradicts the network that is, `config`, `storage` */
+export function prepareTestnet(options: TestnetOptions): Testnet {
+  const fresh = !existsSync(dataDir(nodeDir(options.dir, 0)).genesis)
+  if (fresh) makeNetwork(options)
+  const testnet = { ...readNetwork(options.dir), fresh }
+  if (fresh) return testnet
+  refuseContradiction(testnet, options)
+  const { basePort, baseP2pPort } = options
+  if (basePort === undefined && baseP2pPort === undefined) return testnet
+  movePorts(testnet, (i) => ({ port: port(basePort, i) ?? testnet.nodes[i]!.port, p2pPort: port(baseP2pPort, i) ?? testnet.nodes[i]!.p2pPort }))
+  return { ...readNetwork(options.dir), fresh }
+}
+
+const port = (base: number | undefined, i: number): number | undefined => (base === undefined ? undefined : base + i)
+
+export const nodeDir = (dir: string, i: number): string => join(dir, `node${i}`)
+
+/** Where other nodes find node0. */
+export const seedAddress = (p2pPort: number, peerId: string): string => `/ip4/${HOST}/tcp/${p2pPort}/p2p/${peerId}`
+
+const peerIdOfKeys = ({ publicKey }: NodeKeys['node']): string => peerIdOf(rawKey(publicKey, 'ed25519'))
+
+function makeNetwork({ dir, powers, nodes = powers?.length ?? TESTNET_DEFAULTS.nodes, intervalMs, nowMs, ...ports }: TestnetOptions): void {
+  if (powers !== undefined && powers.length !== nodes) {
+    throw new Failure('config', `There are ${powers.length} powers for ${nodes} nodes`, 'Give one for each node: --powers 40,30,20,10')
+  }
+  const indices = Array.from({ length: nodes }, (_, i) => i)
+  const { basePort = TESTNET_DEFAULTS.basePort, baseP2pPort = TESTNET_DEFAULTS.baseP2pPort } = ports
+  const portsOf = (i: number): Ports => ({ port: basePort + i, p2pPort: baseP2pPort + i })
+  checkPorts(indices.map(portsOf))
+  const found = indices.map((i) => nodeDir(dir, i)).find((path) => !isFresh(path))
+  if (found !== undefined) {
+    throw new Failure(
+      'genesis',
+      `There is already something in ${found}, but no whole network in ${dir}`,
+      'Nothing was changed. Choose another --dir, or if a testnet was cut short here, remove what it left.',
+    )
+  }
+  const keys = indices.map(newNodeKeys)
+  const genesis = testnetGenesis(keys, { powers, intervalMs, nowMs })
+  for (const i of indices.toReversed()) {
+    createDataDir(nodeDir(dir, i))
+    writeConfig(nodeDir(dir, i), nodeConfig(portsOf(i), i === 0 ? null : seedAddress(baseP2pPort, peerIdOfKeys(keys[0]!.node))))
+    initialise(nodeDir(dir, i), genesis, keys[i])
+  }
+}
+
+/** @param powers in lives; one each if left out @throws Failure('genesis') */
+export function testnetGenesis(keys: readonly NodeKeys[], { powers, intervalMs, nowMs }: Pick<TestnetOptions, 'powers' | 'intervalMs' | 'nowMs'>): Genesis {
+  const genesis: Genesis = {
+    version: GENESIS_VERSION,
+    network: TESTNET_NETWORK,
+    timeMs: nowMs,
+    params: { ...DEVELOPMENT_PARAMS, blockIntervalMs: intervalMs ?? DEVELOPMENT_PARAMS.blockIntervalMs },
+    validators: keys
+      .map(({ node, validator }, i) => ({ key: rawBin(validator), nodeKey: rawBin(node), power: (powers?.[i] ?? 1) * LIFE_POWER }))
+      .sort((a, b) => (a.key < b.key ? -1 : 1)),
+    registrars: [],
+    enrolled: [],
+  }
+  const [problem] = checkGenesis(genesis)
+  if (problem !== undefined) throw new Failure('genesis', `The genesis would be wrong: ${problem}`, 'Change the flag.')
+  return genesis
+}
+
+type Ports = Pick<TestnetNode, 'port' | 'p2pPort'>
+type NodeConfig = Partial<Config>
+
+/** One thread to verify: all nodes share this machine. @param seed null for the seed itself */
+const nodeConfig = (ports: Ports, seed: string | null): NodeConfig => ({ host: HOST, ...ports, seeds: seed === null ? [] : [seed], verifyThreads: 1 })
+
+function writeConfig(path: string, config: NodeConfig): void {
+  const file = dataDir(path).config
+  try {
+    replaceFile(file, new TextEncoder().encode(JSON.stringify(config, null, 2) + '\n'), CONFIG_MODE)
+  } catch (error) {
+    throw storageFailure(`Cannot write ${file}`, error)
+  }
+}
+
+function checkPorts(all: readonly Ports[]): void {
+  const ports = all.flatMap(({ port, p2pPort }) => [port, p2pPort])
+  const wrong = ports.some((port) => port > 65_535) ? 'above 65535' : new Set(ports).size < ports.length ? 'used twice' : null
+  if (wrong !== null) throw new Failure('config', `A port would be ${wrong}`, 'Change --base-port or --base-p2p-port.')
+}
+
+/** Every node from 0 on that has a genesis. @throws Failure `genesis` if they are not of one network */
+function readNetwork(dir: string): Omit<Testnet, 'fresh'> {
+  const nodes: TestnetNode[] = []
+  let genesis: Genesis | null = null
+  for (let i = 0; i < MAX_NODES && existsSync(dataDir(nodeDir(dir, i)).genesis); i++) {
+    const path = nodeDir(dir, i)
+    const paths = dataDir(path)
+    const own = readGenesis(paths.genesis)
+    genesis ??= own
+    if (toHex(genesisHash(own)) !== toHex(genesisHash(genesis))) {
+      throw new Failure('genesis', `${path} is of another network than ${nodeDir(dir, 0)}`, 'Choose another --dir.')
+    }
+    const { port, p2pPort } = loadConfig({ flags: { dataDir: path } }).config
+    nodes.push({
+      name: `node${i}`,
+      dataDir: path,
+      url: `http://${HOST}:${port}`,
+      port,
+      p2pPort,
+      peerId: peerIdOfKeys(readKeyFile(paths.nodeKey, 'ed25519')),
+      validator: toHex(rawKey(readKeyFile(paths.validatorKey, 'ed25519').publicKey, 'ed25519')),
+    })
+  }
+  return { dir, nodes, genesis: genesis! }
+}
+
+function refuseContradiction({ dir, nodes, genesis }: Testnet, options: TestnetOptions): void {
+  const powerOf = (validator: string): number => genesis.validators.find(({ key }) => toHex(fromBin(key)) === validator)?.power ?? 0
+  const powers = nodes.map(({ validator }) => powerOf(validator) / LIFE_POWER)
+  const shaped = [
+    ['--nodes', options.nodes, nodes.length],
+    ['--powers', options.powers?.join(), powers.join()],
+    ['--interval', options.intervalMs, genesis.params.blockIntervalMs],
+  ] as const
+  for (const [flag, wanted, actual] of shaped) {
+    if (wanted === undefined || wanted === actual) continue
+    throw new Failure('genesis', `${flag} is ${wanted}, but the network in ${dir} has ${actual}`, 'Leave the flag out, or make a new network with another --dir.')
+  }
+}
+
+/** Changes nothing else in the configuration files. */
+function movePorts({ nodes }: Testnet, portsOf: (i: number) => Ports): void {
+  checkPorts(nodes.map((_, i) => portsOf(i)))
+  const seed = seedAddress(portsOf(0).p2pPort, nodes[0]!.peerId)
+  for (const [i, { dataDir: path }] of nodes.entries()) {
+    const file = dataDir(path).config
+    // Read before, and found to be good.
+    const config = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as NodeConfig) : {}
+    writeConfig(path, { ...config, ...portsOf(i), ...(i === 0 ? {} : { seeds: [seed] }) })
+  }
+}
