@@ -62,6 +62,8 @@ async function live(run: Run, processes: NodeProcesses, hearts: number, stop: Ab
     if (hearts > 0) beating = Promise.all(watches.map((watch) => beat(run, watch, hearts, signal, screen)))
     while (!signal.aborted) {
       await pollAll(watches)
+      // A Ctrl-C reaches the nodes as well: how they stop is not shown.
+      if (signal.aborted) break
       const now = watches.map((watch) => watch.row())
       for (const text of changes(rows, now, processes.all)) screen.event(text)
       screen.show((rows = now))
@@ -79,13 +81,12 @@ async function live(run: Run, processes: NodeProcesses, hearts: number, stop: Ab
 const pollAll = (watches: readonly NodeWatch[]): Promise<unknown> =>
   Promise.race([Promise.all(watches.map((watch) => watch.poll())), sleep(systemTiming, SHOW_EVERY_MS)])
 
-/** @throws Failure if a node ends, or does not answer in time */
+/** Whoever kills a node meanwhile will see it down. @throws Failure if a node ends by itself, or does not answer in time */
 async function allUp(watches: readonly NodeWatch[], { all }: NodeProcesses, signal: AbortSignal): Promise<void> {
   const endMs = systemTiming.elapsedMs() + START_TIMEOUT_MS
   while (!signal.aborted) {
     await pollAll(watches)
-    const ended = all.find(({ end }) => end !== null)
-    // A Ctrl-C reaches the nodes as well: that is no failure of theirs.
+    const ended = all.find(({ end }) => end !== null && end.code !== null)
     if (ended !== undefined && !signal.aborted) throw failureOf(ended)
     const starting = watches.find((watch) => watch.row().state === 'starting')
     if (starting === undefined) return
@@ -118,7 +119,7 @@ export function changes(before: readonly NodeRow[], now: readonly NodeRow[], pro
   return now.flatMap((row, i) => {
     const old = before[i]
     if (row.state === old?.state) return []
-    if (row.state === 'down') return [`${row.name} is down (${processes[i]?.end ?? 'ended'}).`]
+    if (row.state === 'down') return [`${row.name} is down (${processes[i]?.end?.text ?? 'ended'}).`]
     if (row.state === 'silent') return [`${row.name} does not answer.`]
     return away(old) ? [`${row.name} is back.`] : []
   })
@@ -137,7 +138,7 @@ Each node writes its log to node.log in its directory. To kill one, and to start
 it again, in another terminal:
 
   kill -9 ${example.pid}
-  pulse-node start --data-dir ${example.node.dataDir}
+  pulse-node start --data-dir ${quoted(example.node.dataDir)}
 
 `
 }
@@ -146,7 +147,10 @@ function farewell({ dir }: Testnet, late: readonly string[], rows: readonly Node
   const lines = [
     ...late.map((name) => `${name} did not stop within ${STOP_TIMEOUT_MS / 1_000} s and was killed.`),
     ...rows.filter(({ pid, state }) => pid === null && state !== 'down').map(({ name }) => `${name} was started by hand: it goes on.`),
-    `Stopped. To go on with this network: pulse-node testnet --dir ${dir}`,
+    `Stopped. To go on with this network: pulse-node testnet --dir ${quoted(dir)}`,
   ]
   return lines.map((line) => line + '\n').join('')
 }
+
+/** For a shell. */
+const quoted = (path: string): string => (/^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)

@@ -15,8 +15,15 @@ import type { TestnetNode } from './testnet.ts'
 export interface NodeProcess {
   readonly node: TestnetNode
   readonly pid: number
-  /** `code 3` or `SIGKILL`; null while it runs. */
-  readonly end: string | null
+  /** Null while it runs. */
+  readonly end: ProcessEnd | null
+}
+
+export interface ProcessEnd {
+  /** Null if a signal ended it, or if it could not be started. */
+  readonly code: number | null
+  /** `code 3` or `SIGKILL` */
+  readonly text: string
 }
 
 export interface NodeProcesses {
@@ -87,14 +94,14 @@ function startProcess(node: TestnetNode, env: NodeJS.ProcessEnv): Started {
   const log = openLog(logFileOf(node))
   const child = spawn(process.execPath, [PROGRAM, 'start', '--data-dir', node.dataDir, '--json'], { env, stdio: ['ignore', log, log] })
   closeSync(log)
-  const state = { node, pid: child.pid ?? 0, end: null as string | null }
+  const state = { node, pid: child.pid ?? 0, end: null as ProcessEnd | null }
   const ended = new Promise<void>((resolve) => {
-    const settle = (end: string): void => {
+    const settle = (end: ProcessEnd): void => {
       state.end ??= end
       resolve()
     }
-    child.once('error', (error) => settle(error.message))
-    child.once('exit', (code, signal) => settle(signal ?? `code ${code}`))
+    child.once('error', ({ message }) => settle({ code: null, text: message }))
+    child.once('exit', (code, signal) => settle({ code, text: signal ?? `code ${code}` }))
   })
   return { child, state, ended }
 }
@@ -113,12 +120,12 @@ export function failureOf({ node, end }: NodeProcess): Failure {
   try {
     const { error } = JSON.parse(lastLine(file)) as { error?: Readonly<Record<string, unknown>> }
     const { code, message, remedy } = error ?? {}
-    const known = Object.entries(EXIT_CODES).find(([name, exitCode]) => name === code && end === `code ${exitCode}`)
+    const known = Object.entries(EXIT_CODES).find(([name, exitCode]) => name === code && exitCode === end?.code)
     if (known !== undefined) return new Failure(known[0] as FailureCode, `${node.name}: ${String(message)}`, String(remedy))
   } catch {
     // It said nothing in particular.
   }
-  return new Failure('failed', `${node.name} ended (${end}) before it was up`, `See ${file}`)
+  return new Failure('failed', `${node.name} ended (${end?.text}) before it was up`, `See ${file}`)
 }
 
 const TAIL_BYTES = 8_192

@@ -56,10 +56,12 @@ export function watchNode(process: NodeProcess, { fetch }: Pick<Io, 'fetch'>): N
     asking = true
     try {
       const [now, metrics] = await Promise.all([client.status(), timed(`${node.url}/metrics`).then((response) => response.text())])
-      status = now
       const next = confirmations(metrics)
-      finalityMs = meanMs(totals, next) ?? finalityMs
+      // Blocks that are fetched later say nothing about how fast they were final.
+      const steady = answering && status?.syncing === false && !now.syncing
+      finalityMs = steady ? (meanMs(totals, next) ?? finalityMs) : null
       totals = next
+      status = now
       answering = true
     } catch {
       answering = false
@@ -111,8 +113,8 @@ export function confirmations(metrics: string): Totals {
   return { seconds: value('sum'), count: value('count') }
 }
 
-/** Null if nothing was committed in between. A restart begins anew at zero. */
+/** Null if nothing was committed in between, or if the node was restarted. */
 export function meanMs(before: Totals, after: Totals): number | null {
-  const { seconds, count } = after.count < before.count ? { seconds: 0, count: 0 } : before
-  return after.count === count ? null : Math.round((1_000 * (after.seconds - seconds)) / (after.count - count))
+  const count = after.count - before.count
+  return count <= 0 ? null : Math.round((1_000 * (after.seconds - before.seconds)) / count)
 }

@@ -32,7 +32,8 @@ async function expand(address: Address, resolver: Resolver, depth: number): Prom
   if (kind === 'dns4' || kind === 'dns6') {
     const ip = kind === 'dns4' ? 'ip4' : 'ip6'
     const hosts = await resolver.hosts(host, kind === 'dns4' ? 4 : 6)
-    return hosts.slice(0, MAX_SEED_ADDRESSES).map((found) => parseAddress(`/${ip}/${found}/tcp/${port}${suffix}`)).filter((parsed) => parsed !== null)
+    const texts = hosts.slice(0, MAX_SEED_ADDRESSES).map((found) => `/${ip}/${found}/tcp/${port}${suffix}`)
+    return texts.map(parseAddress).filter((parsed) => parsed !== null)
   }
   if (depth >= MAX_DNSADDR_DEPTH) return []
   const found: Address[] = []

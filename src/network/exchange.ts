@@ -3,6 +3,7 @@
 import type { Libp2p } from 'libp2p'
 import type { Address, Reach } from './address.ts'
 import { mayPass, parseAddress, reachOf } from './address.ts'
+import { Rate } from './counts.ts'
 import { encodeFrame, FrameError } from './frames.ts'
 import type { Connection, Stream } from './libp2p-types.ts'
 import type { NetworkLimits } from './limits.ts'
@@ -28,6 +29,9 @@ export interface Exchange {
 }
 
 const PROTOCOL = protocolName('peers')
+/** To one peer. */
+const ANSWERS_PER_WINDOW = 12
+const WINDOW_MS = 5_000
 export const MAX_PEERS_ANSWER_BYTES = MAX_EXCHANGED_PEERS * (MAX_ADDRESS_LENGTH + 1)
 
 export function encodePeers(addresses: readonly string[]): Uint8Array {
@@ -56,14 +60,16 @@ export function reachOfConnection(connection: Connection): Reach {
   return (address === null ? null : reachOf(address)) ?? 'public'
 }
 
-/** The addresses of peers other than `to`, the nearest that make sense there first; one for each peer before second ones. */
+/** The addresses of peers other than `to` that make sense there; one of each peer before second ones. */
 export function addressesFor(peers: readonly Pick<Peer, 'id' | 'addresses'>[], to: string, link: Reach): string[] {
   const lists = peers
     .filter(({ id }) => id !== to)
-    .map(({ addresses }) => addresses.filter((text) => {
-      const address = parseAddress(text)
-      return address !== null && passes(address, link)
-    }))
+    .map(({ addresses }) =>
+      addresses.filter((text) => {
+        const address = parseAddress(text)
+        return address !== null && passes(address, link)
+      }),
+    )
   const chosen: string[] = []
   for (let rank = 0; chosen.length < MAX_EXCHANGED_PEERS && lists.some((list) => list.length > rank); rank++) {
     for (const list of lists) if (list[rank] !== undefined) chosen.push(list[rank]!)
@@ -72,8 +78,15 @@ export function addressesFor(peers: readonly Pick<Peer, 'id' | 'addresses'>[], t
 }
 
 export function createExchange({ node, limits, peers, charge, learned }: ExchangeDependencies): Exchange {
+  const rate = new Rate(ANSWERS_PER_WINDOW, WINDOW_MS)
+
   async function answer(stream: Stream, connection: Connection): Promise<void> {
     const from = connection.remotePeer.toString()
+    if (!rate.take(from)) {
+      charge(from, 'too_many_requests')
+      stream.abort(new Error('too many requests'))
+      return
+    }
     const reader = readFrames(stream, 16)
     try {
       if (!(await peers.waitMet(from))) throw new Error('no handshake')
@@ -98,7 +111,8 @@ export function createExchange({ node, limits, peers, charge, learned }: Exchang
       const connection = peer.connections.at(-1)
       if (connection === undefined) return
       try {
-        const stream = await connection.newStream(PROTOCOL, { signal: AbortSignal.timeout(limits.handshakeTimeoutMs), maxOutboundStreams: 2 })
+        const signal = AbortSignal.timeout(limits.handshakeTimeoutMs)
+        const stream = await connection.newStream(PROTOCOL, { signal, maxOutboundStreams: 2 })
         const bytes = await exchange(stream, new Uint8Array(0), MAX_PEERS_ANSWER_BYTES, limits.handshakeTimeoutMs)
         const addresses = decodePeers(bytes, reachOfConnection(connection))
         if (addresses === null) throw new FrameError('unknown_kind')

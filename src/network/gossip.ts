@@ -68,6 +68,8 @@ const DECODE_LIMITS = {
   maxPeerInfos: 4,
 }
 
+const RESULTS = { accept: TopicValidatorResult.Accept, ignore: TopicValidatorResult.Ignore, reject: TopicValidatorResult.Reject } as const
+
 /** Members of gossipsub that its type does not show. */
 interface Internals {
   decodeRpc(bytes: Uint8Array): unknown
@@ -164,7 +166,7 @@ export function createGossip({ genesisHash, limits }: GossipOptions, dependencie
       const { verdict, reason } = await validate(topic, data, from)
       count(verdict)
       if (verdict === 'reject') charge(from, 'invalid_message', reason ?? topic)
-      return verdict === 'accept' ? TopicValidatorResult.Accept : verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore
+      return RESULTS[verdict]
     } catch (error) {
       count('failed')
       failed(topic, error)
@@ -198,9 +200,10 @@ export function createGossip({ genesisHash, limits }: GossipOptions, dependencie
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,
     msgIdFn: contentId,
-    D: 4,
-    Dlo: 3,
-    Dhi: 8,
+    // The author sends to all its peers, so few forward: more would only be duplicates in networks of a few nodes.
+    D: 3,
+    Dlo: 2,
+    Dhi: 5,
     Dout: 1,
     Dscore: 2,
     Dlazy: 4,
@@ -212,7 +215,13 @@ export function createGossip({ genesisHash, limits }: GossipOptions, dependencie
     maxInboundStreams: 4,
     maxOutboundStreams: 4,
     decodeRpcLimits: DECODE_LIMITS,
-    scoreThresholds: { gossipThreshold: -40, publishThreshold: -60, graylistThreshold: GRAYLIST_SCORE, acceptPXThreshold: 0, opportunisticGraftThreshold: 0 },
+    scoreThresholds: {
+      gossipThreshold: -40,
+      publishThreshold: -60,
+      graylistThreshold: GRAYLIST_SCORE,
+      acceptPXThreshold: 0,
+      opportunisticGraftThreshold: 0,
+    },
     scoreParams: {
       appSpecificScore: score,
       appSpecificWeight: 1,
@@ -251,9 +260,11 @@ export function createGossip({ genesisHash, limits }: GossipOptions, dependencie
       return recipients.length
     },
     passes({ peerId, connections }) {
-      const streams = connections.flatMap((connection) => connection.streams).filter((stream) => stream.status === 'open' && stream.protocol.startsWith('/meshsub/'))
-      const both = streams.some((stream) => stream.direction === 'inbound') && streams.some((stream) => stream.direction === 'outbound')
-      const subscribed = [...names.keys()].every((name) => gossip?.getSubscribers(name).some((subscriber) => subscriber.equals(peerId)) === true)
+      const streams = connections.flatMap((connection) => connection.streams)
+      const carrying = streams.filter((stream) => stream.status === 'open' && stream.protocol.startsWith('/meshsub/'))
+      const both = new Set(carrying.map((stream) => stream.direction)).size === 2
+      const isSubscribed = (name: string): boolean => gossip?.getSubscribers(name).some((subscriber) => subscriber.equals(peerId)) === true
+      const subscribed = [...names.keys()].every(isSubscribed)
       return both && subscribed
     },
     revive(peer, connection) {

@@ -39,6 +39,9 @@ const ASK_INTERVAL_MS = 5_000
 const ASKED_AT_ONCE = 8
 /** A peer that nobody but a stranger vouches for is given up then. */
 const MAX_CANDIDATE_FAILURES = 3
+/** One that was met before is tried at short intervals for about five minutes, then at longer ones. */
+const PATIENT_AFTER = 60
+const PATIENCE = 12
 
 interface Attempts {
   failures: number
@@ -61,13 +64,16 @@ export function createKeeper(dependencies: KeeperDependencies): Keeper {
     dialling.delete(id)
     const failures = result === 'ok' ? 0 : (attempts.get(id)?.failures ?? 0) + 1
     // After a success the handshake may still fail: it is not dialled again at once.
-    attempts.set(id, { failures, dueMs: clock.monotonicMs() + backoffMs(Math.max(1, failures), random()) })
+    const factor = failures > PATIENT_AFTER ? PATIENCE : 1
+    attempts.set(id, { failures, dueMs: clock.monotonicMs() + factor * backoffMs(Math.max(1, failures), random()) })
     if (result === 'self' || (result !== 'ok' && failures >= MAX_CANDIDATE_FAILURES)) candidates.remove(id)
   }
 
   function dialSome(nowMs: number): void {
     const known = [...store.peers()].sort((a, b) => b.lastSeenMs - a.lastSeenMs)
-    for (const { id, addresses } of [...known, ...candidates.all()]) {
+    const places = new Map<string, readonly string[]>()
+    for (const { id, addresses } of [...known, ...candidates.all()]) places.set(id, [...(places.get(id) ?? []), ...addresses])
+    for (const [id, addresses] of places) {
       if (dialling.size >= limits.maxParallelDials) return
       if (id === ownPeer || dialling.has(id) || peers.get(id) !== undefined || isRefused(id)) continue
       if ((attempts.get(id)?.dueMs ?? 0) > nowMs) continue
@@ -78,19 +84,18 @@ export function createKeeper(dependencies: KeeperDependencies): Keeper {
   function askSome(nowMs: number): void {
     let asked = 0
     for (const [peer, question] of questions) {
-      if (peers.get(peer.id) !== peer) questions.delete(peer)
-      else if (question.dueMs <= nowMs && asked < ASKED_AT_ONCE) {
-        asked++
-        question.asked++
-        question.dueMs = nowMs + (ASK_AFTER_MS[question.asked] ?? ASK_INTERVAL_MS)
-        void ask(peer)
-      }
+      if (question.dueMs > nowMs || asked >= ASKED_AT_ONCE) continue
+      asked++
+      question.asked++
+      question.dueMs = nowMs + (ASK_AFTER_MS[question.asked] ?? ASK_INTERVAL_MS)
+      void ask(peer)
     }
   }
 
   return {
     tick() {
       const nowMs = clock.monotonicMs()
+      for (const peer of questions.keys()) if (peers.get(peer.id) !== peer) questions.delete(peer)
       if (enough()) return
       dialSome(nowMs)
       askSome(nowMs)

@@ -39,7 +39,9 @@ export function createNetworkMetrics(metrics: Metrics, gauges: NetworkGauges): N
       gauge.set({ direction: 'outbound' }, outbound)
     },
   })
-  const plain = (name: string, help: string, value: () => number): void => void metrics.gauge({ name, help, collect: (gauge) => gauge.set(value()) })
+  const plain = (name: string, help: string, value: () => number): void => {
+    metrics.gauge({ name, help, collect: (gauge) => gauge.set(value()) })
+  }
   plain('pulse_network_pending_peers', 'Connected peers whose handshake is not complete.', gauges.pendingPeers)
   plain('pulse_network_banned_peers', 'Peers that are banned now.', gauges.bans)
   plain('pulse_network_known_peers', 'Peers in the peer store.', gauges.knownPeers)
@@ -49,8 +51,16 @@ export function createNetworkMetrics(metrics: Metrics, gauges: NetworkGauges): N
     help: 'First copies of gossip messages received, by verdict.',
     labelNames: ['topic', 'result'],
   })
-  const gossipBytes = metrics.counter({ name: 'pulse_network_gossip_received_bytes_total', help: 'Their payload.', labelNames: ['topic'] })
-  const published = metrics.counter({ name: 'pulse_network_gossip_published_total', help: 'Messages published here.', labelNames: ['topic'] })
+  const gossipBytes = metrics.counter({
+    name: 'pulse_network_gossip_received_bytes_total',
+    help: 'Payload of first copies of gossip messages received.',
+    labelNames: ['topic'],
+  })
+  const published = metrics.counter({
+    name: 'pulse_network_gossip_published_total',
+    help: 'Messages published here.',
+    labelNames: ['topic'],
+  })
   const publishedBytes = metrics.counter({
     name: 'pulse_network_gossip_published_bytes_total',
     help: 'Payload published here, once for each peer that it was sent to.',
@@ -62,11 +72,23 @@ export function createNetworkMetrics(metrics: Metrics, gauges: NetworkGauges): N
     labelNames: ['topic'],
     buckets: VALIDATION_BUCKETS_S,
   })
-  const requests = metrics.counter({ name: 'pulse_network_requests_total', help: 'Requests.', labelNames: ['direction', 'protocol', 'result'] })
-  const requestBytes = metrics.counter({ name: 'pulse_network_answer_bytes_total', help: 'Payload of answers.', labelNames: ['direction'] })
+  const requests = metrics.counter({
+    name: 'pulse_network_requests_total',
+    help: 'Requests, asked of peers and served to them.',
+    labelNames: ['direction', 'protocol', 'result'],
+  })
+  const requestBytes = metrics.counter({
+    name: 'pulse_network_answer_bytes_total',
+    help: 'Payload of answers to requests.',
+    labelNames: ['direction'],
+  })
   const dials = metrics.counter({ name: 'pulse_network_dials_total', help: 'Connection attempts.', labelNames: ['result'] })
   const hangUps = metrics.counter({ name: 'pulse_network_hangups_total', help: 'Peers that were hung up.', labelNames: ['reason'] })
-  const transport = metrics.counter({ name: 'pulse_network_transport_bytes_total', help: 'Bytes on all connections, encrypted.', labelNames: ['direction'] })
+  const transport = metrics.counter({
+    name: 'pulse_network_transport_bytes_total',
+    help: 'Bytes on all connections, encrypted.',
+    labelNames: ['direction'],
+  })
 
   return {
     gossipIn(topic, result, bytes, seconds) {

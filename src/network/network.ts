@@ -166,7 +166,8 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
       failed: (topic, error) => limitedLog.warn('Gossip handler failed', { topic, error: String(error) }),
     },
   )
-  const node = await createHost({ ...options, limits }, { isRefused, gossip: gossip.service, traffic: (direction, bytes) => metrics.transport(direction, bytes) })
+  const traffic = (direction: 'in' | 'out', bytes: number): void => metrics.transport(direction, bytes)
+  const node = await createHost({ ...options, limits }, { isRefused, gossip: gossip.service, traffic })
   const ownPeer = node.peerId.toString()
   const own = (): Status => ({ genesisHash, network, version, ...handlers.status() })
 
@@ -187,12 +188,15 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
     charge,
     learned: (addresses, from) => {
       for (const address of addresses) {
-        if (address.peer !== ownPeer && peers.get(address.peer!) === undefined && store.get(address.peer!) === undefined) candidates.add(address, from)
+        const isNews = peers.get(address.peer!) === undefined && store.get(address.peer!)?.addresses.includes(address.text) !== true
+        if (address.peer !== ownPeer && isNews) candidates.add(address, from)
       }
     },
   })
-  const keeper = createKeeper({ limits, clock, random, peers, store, candidates, dial, ask: (peer) => exchange.ask(peer), ownPeer, isRefused })
-  const seeds = createSeeds(options.seeds, { logger, clock, random, resolver, dial, ownPeer, isConnected: (id) => peers.get(id) !== undefined })
+  const ask = (peer: Peer): Promise<void> => exchange.ask(peer)
+  const keeper = createKeeper({ limits, clock, random, peers, store, candidates, dial, ask, ownPeer, isRefused })
+  const isConnected = (id: string): boolean => peers.get(id) !== undefined
+  const seeds = createSeeds(options.seeds, { logger, clock, random, resolver, dial, ownPeer, isConnected })
   const handshake = createHandshake({
     node,
     limits,
@@ -208,7 +212,10 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
       }
       handlers.peerStatus(peer.id, { height: status.height, headId: status.headId })
     },
-    otherNetwork: (peer, status) => discipline.otherNetwork(peer, status, { network, genesis: shortHash(genesisHash) }, shortHash(status.genesisHash)),
+    otherNetwork: (peer, status) => {
+      const ours = { network, genesis: shortHash(genesisHash) }
+      discipline.otherNetwork(peer, status, ours, shortHash(status.genesisHash))
+    },
     noHandshake: (peer) => {
       report(peer.id, 'no_handshake', PENALTIES.no_handshake)
       hangUp(peer, 'no_handshake')
@@ -230,7 +237,8 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
   node.addEventListener('connection:open', ({ detail: connection }) => {
     const peer = peers.opened(connection)
     // The other side dials once; a second connection from it means that it has lost the first one.
-    const replaced = connection.direction === 'inbound' ? peer.connections.find((other) => other !== connection && other.direction === 'inbound') : undefined
+    const isInbound = connection.direction === 'inbound'
+    const replaced = isInbound ? peer.connections.find((other) => other !== connection && other.direction === 'inbound') : undefined
     if (replaced !== undefined) {
       metrics.hungUp('replaced')
       replaced.abort(new Error('replaced by a newer connection'))
@@ -265,7 +273,7 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
   /** Peers that gossipsub itself has found wanting. */
   function hangUpGraylisted(): void {
     for (const peer of peers.met()) {
-      if (gossip.score(peer.id) <= GRAYLIST_SCORE && bans.get(peer.id, clock.nowMs()) === null) report(peer.id, 'gossip_behaviour', -SCORE_FLOOR)
+      if (gossip.score(peer.id) <= GRAYLIST_SCORE && !isRefused(peer.id)) report(peer.id, 'gossip_behaviour', -SCORE_FLOOR)
     }
   }
 
@@ -297,7 +305,8 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
       seeds.start()
       keeper.tick()
       const multiaddrs = node.getMultiaddrs().map(String)
-      logger.info('Network started', { peer: ownPeer, addresses: multiaddrs, seeds: options.seeds.length, knownPeers: store.peers().length })
+      const knownPeers = store.peers().length
+      logger.info('Network started', { peer: ownPeer, addresses: multiaddrs, seeds: options.seeds.length, knownPeers })
       return { peerId: ownPeer, multiaddrs }
     },
     async stop() {

@@ -1,6 +1,7 @@
 // Requests and their answers: one stream each, limits on sizes, time and how many at once.
 
 import type { Libp2p } from 'libp2p'
+import { Counts, Rate } from './counts.ts'
 import { encodeFrame, FRAME_HEADER_BYTES, FrameError } from './frames.ts'
 import type { Connection, Stream } from './libp2p-types.ts'
 import type { NetworkLimits } from './limits.ts'
@@ -53,7 +54,7 @@ export interface ReqResp {
 
 export function createReqResp({ node, limits, peers, metrics, serve, charge, failed }: ReqRespDependencies): ReqResp {
   const serving = new Counts(limits.maxServedPerPeer, limits.maxServedTotal)
-  const rate = new Rate(limits.maxRequestsPerSecond)
+  const rate = new Rate(limits.maxRequestsPerSecond, 1_000)
   const asking = new Counts(limits.maxAskedPerPeer, Infinity)
 
   async function onStream(protocol: RequestProtocol, stream: Stream, connection: Connection): Promise<void> {
@@ -92,7 +93,8 @@ export function createReqResp({ node, limits, peers, metrics, serve, charge, fai
     let sent = 0
     for await (const chunk of chunks) {
       sent += FRAME_HEADER_BYTES + chunk.length
-      if (chunk.length > limits.maxFrameBytes || sent > limits.maxAnswerBytes) throw new RangeError(`the answer to ${protocol} is over the limit`)
+      const isOver = chunk.length > limits.maxFrameBytes || sent > limits.maxAnswerBytes
+      if (isOver) throw new RangeError(`the answer to ${protocol} is over the limit`)
       const leftMs = deadlineMs - performance.now()
       if (leftMs <= 0) throw new StreamTimeoutError('the answer takes too long')
       await writeFrame(stream, encodeFrame('chunk', chunk), Math.min(leftMs, limits.stallMs))
@@ -102,18 +104,21 @@ export function createReqResp({ node, limits, peers, metrics, serve, charge, fai
     return 'ok'
   }
 
-  async function* request(peer: string, protocol: RequestProtocol, data: Uint8Array, options: RequestOptions): AsyncGenerator<Uint8Array> {
+  type Chunks = AsyncGenerator<Uint8Array>
+  async function* request(peer: string, protocol: RequestProtocol, data: Uint8Array, options: RequestOptions): Chunks {
     const connection = peers.isMet(peer) ? peers.get(peer)?.connections.at(-1) : undefined
     if (connection === undefined) throw new RequestError('not_connected')
-    if (data.length > limits.maxRequestBytes) throw new RangeError(`a request has at most ${limits.maxRequestBytes} bytes, not ${data.length}`)
+    const { maxRequestBytes } = limits
+    if (data.length > maxRequestBytes) throw new RangeError(`a request has at most ${maxRequestBytes} bytes, not ${data.length}`)
     if (!asking.take(peer)) throw new RequestError('busy')
     let stream: Stream | null = null
     let whole = false
     try {
       const startMs = performance.now()
       const signal = AbortSignal.timeout(options.timeoutMs)
-      stream = await connection.newStream(protocolName(protocol), { signal, maxOutboundStreams: limits.maxAskedPerPeer }).catch((error: unknown) => {
-        throw signal.aborted ? new StreamTimeoutError('no stream in time', { cause: error }) : new StreamClosedError('no stream', { cause: error })
+      const opening = connection.newStream(protocolName(protocol), { signal, maxOutboundStreams: limits.maxAskedPerPeer })
+      stream = await opening.catch((error: unknown) => {
+        throw new (signal.aborted ? StreamTimeoutError : StreamClosedError)('no stream', { cause: error })
       })
       const reader = readFrames(stream, limits.maxFrameBytes)
       try {
@@ -160,7 +165,8 @@ export function createReqResp({ node, limits, peers, metrics, serve, charge, fai
         })
       }
     },
-    request: (peer, protocol, data, options = { maxBytes: limits.maxAnswerBytes, timeoutMs: limits.answerMs }) => request(peer, protocol, data, options),
+    request: (peer, protocol, data, options) =>
+      request(peer, protocol, data, options ?? { maxBytes: limits.maxAnswerBytes, timeoutMs: limits.answerMs }),
   }
 }
 
@@ -180,52 +186,4 @@ function problemOf(error: unknown): RequestProblem {
   if (error instanceof RequestError) return error.problem
   if (error instanceof FrameError) return 'garbled'
   return error instanceof StreamTimeoutError ? 'timeout' : 'closed'
-}
-
-/** How many of something each peer has, and all have. */
-class Counts {
-  readonly #perPeer = new Map<string, number>()
-  readonly #maxPerPeer: number
-  readonly #maxTotal: number
-  #total = 0
-
-  constructor(maxPerPeer: number, maxTotal: number) {
-    this.#maxPerPeer = maxPerPeer
-    this.#maxTotal = maxTotal
-  }
-
-  take(peer: string): boolean {
-    const count = this.#perPeer.get(peer) ?? 0
-    if (count >= this.#maxPerPeer || this.#total >= this.#maxTotal) return false
-    this.#perPeer.set(peer, count + 1)
-    this.#total++
-    return true
-  }
-
-  give(peer: string): void {
-    const count = (this.#perPeer.get(peer) ?? 0) - 1
-    if (count > 0) this.#perPeer.set(peer, count)
-    else this.#perPeer.delete(peer)
-    this.#total--
-  }
-}
-
-/** How many requests each peer has made in the current second. */
-class Rate {
-  readonly #counts = new Map<string, number>()
-  readonly #max: number
-  #second = 0
-
-  constructor(max: number) {
-    this.#max = max
-  }
-
-  take(peer: string): boolean {
-    const second = Math.floor(performance.now() / 1_000)
-    if (second !== this.#second) this.#counts.clear()
-    this.#second = second
-    const count = (this.#counts.get(peer) ?? 0) + 1
-    this.#counts.set(peer, count)
-    return count <= this.#max
-  }
 }

@@ -22,11 +22,12 @@ export const PENALTIES = {
   /** A message that the handler rejected. */
   invalid_message: 20,
   oversized_answer: 40,
-  /** A request or an answer that did not arrive in time. It may be the link's fault. */
-  slow: 5,
+  /** A request or an answer that did not arrive in time. It may be the link's fault: it alone never adds up to a ban. */
+  slow: 1,
   /** More requests at once than the limit. */
   too_many_requests: 1,
-  no_handshake: 10,
+  /** It may be overloaded: dialled every few seconds it still is not banned. */
+  no_handshake: 2,
 } as const
 
 export type Penalty = keyof typeof PENALTIES

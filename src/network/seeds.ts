@@ -127,6 +127,8 @@ export function createSeeds(texts: readonly string[], dependencies: SeedsDepende
       for (const seed of seeds) seed.timer?.cancel()
     },
     states: () =>
-      seeds.map(({ address, peer, failures, isSelf }) => ({ address: address.text, peer, connected: peer !== null && isConnected(peer), failures, isSelf })),
+      seeds.map(({ address, peer, failures, isSelf }) => {
+        return { address: address.text, peer, connected: peer !== null && isConnected(peer), failures, isSelf }
+      }),
   }
 }

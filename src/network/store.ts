@@ -102,7 +102,8 @@ function load(path: string, logger: Logger): Content {
     if (statSync(path).size > MAX_PEERS_FILE_BYTES) throw new RangeError(`more than ${MAX_PEERS_FILE_BYTES} bytes`)
     return parsePeersFile(readFileSync(path, 'utf8'))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') logger.warn('Peers file not read: starting without known peers', { path, error: String(error) })
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    if (!isMissing) logger.warn('Peers file not read: starting without known peers', { path, error: String(error) })
     return { peers: [], bans: [] }
   }
 }

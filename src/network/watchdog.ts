@@ -22,7 +22,8 @@ export interface Watchdog {
 const MAX_PATIENCE = 16
 const MAX_REMEMBERED = 256
 
-export function createWatchdog<P extends { readonly id: string }>({ clock, deafMs, peers, passes, onDeaf }: WatchdogDependencies<P>): Watchdog {
+export function createWatchdog<P extends { readonly id: string }>(dependencies: WatchdogDependencies<P>): Watchdog {
+  const { clock, deafMs, peers, passes, onDeaf } = dependencies
   const since = new Map<P, number>()
   const patience = new BoundedMap<string, number>(MAX_REMEMBERED)
 

@@ -37,6 +37,7 @@ import { createPeers } from './peers.ts'
 import type { Reads } from './reads.ts'
 import { createReads } from './reads.ts'
 import { createRunner } from './runner.ts'
+import { createStallWatch } from './stall.ts'
 import { createVerifyPool } from './verify-pool.ts'
 import { blockView } from './views.ts'
 import { decodeWal } from './wal-codec.ts'
@@ -65,6 +66,8 @@ export interface Core extends Reads {
   database(): Promise<DatabaseHealth>
   blockchain(): ChainHealth
   metricsText(): Promise<string>
+  /** Why the node is not ready; empty if it is. */
+  reasons(): string[]
   /** Of the network: see peers.ts. */
   gossip: Peers['gossip']
   peerRequest: Peers['request']
@@ -163,8 +166,10 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const limiter = createDeviceLimiter({ perSecond: config.heartbeatsPerDevicePerSecond, burst: POLICY.burst, maxDevices: MAX_LIMITED_DEVICES })
     const ingress = createIngress({ engine, runner, pool, clock, witness, limiter, observe: observed.observeVerdict, outgoing: peers.outgoing })
     logger.info('Chain loaded', { height: ledger.height, accounts: ledger.accounts.count, replayed: entries.length, validator: isValidator })
+    const stall = createStallWatch(engine, peers.status, clock, logger)
     runner.start(entries)
     peers.start(runner)
+    stall.start()
 
     return {
       ...createReads(engine, store),
@@ -223,6 +228,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
         }
       },
       metricsText: () => metrics.registry.metrics(),
+      reasons: stall.reasons,
       gossip: peers.gossip,
       peerRequest: peers.request,
       peerStatus: peers.peerStatus,
@@ -231,6 +237,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
       async stop() {
         ingress.drain()
         peers.close()
+        stall.close()
         await runner.stop()
         await store.close()
         await pool.close()

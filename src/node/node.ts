@@ -33,13 +33,18 @@ export interface Node {
   readonly failed: Promise<Failure>
 }
 
+/** How often the core is asked whether it goes on. */
+const REFRESH_MS = 500
+
 export async function createNode({ config, genesis, logger }: NodeOptions): Promise<Node> {
   const clock = systemClock
   const paths = prepareDataDir(config.dataDir)
   const core = startCore({ paths, genesis, config }, logger)
   const metrics = createMetrics({ labels: {}, clock, thread: 'main', processMetrics: true })
   const listeners = new Set<(event: NodeEvent) => void>()
-  let reasons: readonly string[] = ['The node is starting.']
+  /** Why the node is not ready: `own` of this thread, `core` as the core last said. */
+  const reasons: { own: readonly string[]; core: readonly string[] } = { own: ['The node is starting.'], core: [] }
+  const refresh = clock.every(REFRESH_MS, () => void core.methods.reasons().then((said) => (reasons.core = said), () => {}))
   let head: PeerHead = { height: 0, headId: genesisHash(genesis) }
   let joining: Promise<Network> | null = null
   let network: Network | null = null
@@ -60,7 +65,10 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
         core: core.methods,
         clock,
         peers: () => (network?.peers() ?? []).map(({ reasons: charges, ...peer }) => ({ ...peer, reasons: [...charges] })),
-        readiness: () => ({ ready: reasons.length === 0, reasons }),
+        readiness() {
+          const all = [...reasons.own, ...reasons.core]
+          return { ready: all.length === 0, reasons: all }
+        },
         subscribe(listener) {
           listeners.add(listener)
           return () => void listeners.delete(listener)
@@ -74,7 +82,7 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
       api = await createApi(apiOptions(config), { backend, logger: pinoLike(logger.child('api')), registry: metrics.registry })
       const listening = await api.listen()
       network = await joining
-      reasons = []
+      reasons.own = []
       return listening
     } catch (error) {
       await stop()
@@ -83,7 +91,8 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
   }
 
   async function shutDown(): Promise<void> {
-    reasons = ['The node is stopping.']
+    reasons.own = ['The node is stopping.']
+    refresh.cancel()
     // A core that has failed cannot answer; what it had to say was said.
     await core.methods.drain().catch(() => {})
     await api?.close()

@@ -26,6 +26,9 @@ export interface Life {
 
 const MAX_PAUSE_MS = 2_500
 const MAX_LIFE_SKEW_MS = 800
+/** A life that rests for so long that it counts as gone. */
+const REST_PPM = 20_000
+const MAX_REST_MS = 25_000
 /** A heartbeat that is not what it should be. */
 const ODD_PPM = 60_000
 
@@ -50,7 +53,8 @@ export class Hearts {
   }
 
   #beatAgain(life: Life): void {
-    this.#host.after(this.#prng.between(900, MAX_PAUSE_MS), () => {
+    const restMs = this.#prng.chance(REST_PPM) ? this.#prng.between(5_000, MAX_REST_MS) : 0
+    this.#host.after(restMs + this.#prng.between(900, MAX_PAUSE_MS), () => {
       if (this.#host.nowMs >= this.asleepUntilMs) this.#beat(life)
       this.#beatAgain(life)
     })
@@ -81,7 +85,7 @@ export class Hearts {
       case 3:
         return this.#heartbeat(life, life.sequence + 2, timestampS - 40)
       default:
-        return this.#heartbeat(life, life.sequence + 2, timestampS + this.#prng.between(4, 8))
+        return this.#heartbeat(life, life.sequence + 2, timestampS + this.#prng.between(4, 20))
     }
   }
 

@@ -67,7 +67,7 @@ export function drawScenario({ seed, nodes, villain }: ScenarioOptions): Scenari
       continuityMs: 30_000,
       gapMs: 3_000,
       gapBlocks: 3,
-      maxCreations: 2,
+      maxCreations: 1,
       timeoutProposeMs: prng.pick([300, 1_000]),
       timeoutProposeDeltaMs: prng.pick([200, 500]),
       timeoutVoteMs: prng.pick([200, 500]),

@@ -55,7 +55,7 @@ export class Transfers {
       expiryHeight: ledger.height + this.#prng.between(1, 20),
       memo: MEMO,
     }
-    const first = this.#signed(life, proper)
+    const first = this.#signed(life, this.#prng.chance(100_000) ? this.#improper(proper, account.balance) : proper)
     const second = this.#prng.chance(300_000) ? this.#signed(life, this.#improper(proper, account.balance)) : null
     for (const node of nodes) {
       for (const transaction of second === null ? [first] : this.#prng.pick([[first], [second], [first, second], [second, first]])) {
@@ -80,7 +80,7 @@ export class Transfers {
 
   #recipient(life: Life): KeyBin {
     if (this.#prng.chance(150_000)) return life.key
-    if (this.#prng.chance(100_000)) return toBin(tagKey('ed25519', this.#prng.bytes(32)))
+    if (this.#prng.chance(250_000)) return toBin(tagKey('ed25519', this.#prng.bytes(32)))
     return this.#prng.pick(this.#lives).key
   }
 

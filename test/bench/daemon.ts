@@ -53,6 +53,10 @@ export async function startDaemon({ program, dataDir, flags = [], nodeFlags = []
   const child = spawn(process.execPath, [...nodeFlags, program, 'start', '--data-dir', dataDir, '--host', '127.0.0.1', '--port', '0', '--p2p-port', '0', '--log-format', 'json', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // A bench that fails leaves no node behind.
+  const killAtExit = (): void => void child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  child.once('exit', () => process.off('exit', killAtExit))
   const exited = once(child, 'exit') as Promise<[code: number | null]>
   const complaints: string[] = []
   const complain = (line: string): void => void (complaints.length < MAX_COMPLAINTS && complaints.push(line))

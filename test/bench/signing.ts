@@ -10,8 +10,8 @@ import { VITALS_SIZE } from './vitals-record.ts'
 
 const THREADS = 2
 const CALIBRATION_MS = 500
-/** Signing may turn out slower than it was a moment ago. */
-const RESERVE = 1.25
+/** Signing may turn out slower than it was a moment ago: then all is signed again for later. */
+const RESERVES = [1.3, 2, 4]
 const RESERVE_S = 2
 
 export interface SignedBeats {
@@ -26,7 +26,7 @@ export interface SignedBeats {
 /**
  * Makes the lives of a schedule and signs all their heartbeats.
  * @param startS the first second; null picks one that lies just behind the end of the signing, so that it can be met
- * @throws Error if the signing took longer than was foreseen, for `startS` null
+ * @throws Error if that end cannot be foreseen
  */
 export async function signBeats(schedule: Schedule, genesisHash: Uint8Array, witness: Uint8Array, startS: number | null): Promise<SignedBeats> {
   const beats = beatsOf(schedule)
@@ -46,15 +46,18 @@ export async function signBeats(schedule: Schedule, genesisHash: Uint8Array, wit
     )
   try {
     await Promise.all(workers.map((worker) => once(worker, 'message')))
-    let start = startS
-    if (start === null) {
+    if (startS !== null) {
+      await ask({ kind: 'sign', startS })
+      return { startS, rows: new Uint8Array(rows), vitals: new Uint8Array(vitals) }
+    }
+    for (const reserve of RESERVES) {
       const rates = await ask({ kind: 'calibrate', durationMs: CALIBRATION_MS })
       const slowest = Math.min(...rates.map(({ rate }) => rate))
-      start = Math.ceil(Date.now() / 1_000 + (RESERVE * beats) / (THREADS * slowest) + RESERVE_S)
+      const start = Math.ceil(Date.now() / 1_000 + (reserve * beats) / (THREADS * slowest) + RESERVE_S)
+      await ask({ kind: 'sign', startS: start })
+      if (Date.now() < start * 1_000) return { startS: start, rows: new Uint8Array(rows), vitals: new Uint8Array(vitals) }
     }
-    await ask({ kind: 'sign', startS: start })
-    if (startS === null && Date.now() > start * 1_000) throw new Error(`signing ${beats} heartbeats took longer than foreseen: is the machine busy?`)
-    return { startS: start, rows: new Uint8Array(rows), vitals: new Uint8Array(vitals) }
+    throw new Error(`signing ${beats} heartbeats took longer than foreseen: is the machine busy?`)
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()))
   }

@@ -20,10 +20,11 @@ const LOG = /\.log$/
 const MANIFEST = /^MANIFEST/
 const CURRENT = /^CURRENT$/
 
+const home = t.testdir()
 let chain: Chain
 
 t.test('a chain to spoil', async (t) => {
-  chain = await makeChain(t, t.parent!.testdir())
+  chain = await makeChain(t, home)
 })
 
 /** The newest file of a kind. */

@@ -90,7 +90,7 @@ t.test('nothing is served before the handshake, and who does not shake hands is 
   t.equal(node.network.peers().length, 0)
   await until('it is hung up', () => !connected(villain, node), 3_000)
   t.equal(asked, 0)
-  t.match(node.network.why(villain.peerId.toString()), [/ -10 no_handshake$/])
+  t.match(node.network.why(villain.peerId.toString()), [/ -2 no_handshake$/])
   t.same(node.gone, [], 'the node never heard of it')
 })
 
@@ -147,7 +147,7 @@ t.test('a request that comes too slowly is given up, and so is an answer that no
   const slow = await open(villain, node, '/pulse/blocks/1')
   slow.send(Uint8Array.of(1, 10, 0, 0, 0, 1))
   await until('the slow request is aborted', () => slow.status !== 'open', 3_000)
-  t.match(node.network.why(villain.peerId.toString()), [/ -5 slow$/])
+  t.match(node.network.why(villain.peerId.toString()), [/ -1 slow$/])
 
   const deaf = await villain.dialProtocol(multiaddr(node.addresses[0]), '/pulse/blocks/1')
   deaf.pause()

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import net from 'node:net'
 import t from 'tap'
+import { Failure } from '../../src/ops/failure.ts'
 import type { TestNode } from './network-support.ts'
 import { counts, meshed, newDirectory, sleep, startNode, stopAll, stopNode, until } from './network-support.ts'
 
@@ -75,6 +76,14 @@ t.test('two that dial each other at once keep talking when one of their connecti
   t.notOk([...a2.lines, ...b.lines].some(({ msg }) => /deaf/.test(msg)), 'without help of the watchdog')
 })
 
+t.test('a port that is taken is a failure that says so', async (t) => {
+  const first = await startNode({ name: 'first' })
+  const port = Number(/tcp\/(\d+)/.exec(first.addresses[0]!)![1])
+  const failure = await startNode({ name: 'second', port }).then(() => null, (error: unknown) => error)
+  t.ok(failure instanceof Failure)
+  t.match(failure, { code: 'port', message: `The address 127.0.0.1 port ${port} for other nodes is taken` })
+})
+
 /** Every socket that is opened from now on, by whoever dials. */
 function catchSockets(): Socket[] {
   const sockets: Socket[] = []
@@ -83,7 +92,7 @@ function catchSockets(): Socket[] {
     const socket = connect(...options)
     sockets.push(socket)
     return socket
-  }) as typeof net.connect
+  })
   return sockets
 }
 

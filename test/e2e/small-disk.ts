@@ -8,7 +8,7 @@ const canMount = spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'tmpfs', 
 const canEnter = spawnSync('nsenter', ['--version']).status === 0
 
 /** Why there can be no small disk here, or false. */
-export const noSmallDisk: string | false = canMount && canEnter ? false : 'skipped: mount namespaces are not allowed here, or nsenter is absent'
+export const noSmallDisk: string | false = canMount && canEnter ? false : 'skipped: no mount namespaces are allowed here'
 
 export interface SmallDisk {
   /** Where it is mounted, seen from inside. */

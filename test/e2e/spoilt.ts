@@ -47,7 +47,8 @@ type Files = Readonly<Record<string, string>>
 /** LevelDB's own log for people, and its lock: they hold nothing of the chain. */
 const OF_NO_ACCOUNT = /^db\/(LOG|LOG\.old|LOCK)$/
 
-const matching = (files: Files, fits: (name: string) => boolean): Files => Object.fromEntries(Object.entries(files).filter(([name]) => fits(name)))
+const matching = (files: Files, fits: (name: string) => boolean): Files =>
+  Object.fromEntries(Object.entries(files).filter(([name]) => fits(name)))
 
 /** Hashes of all files that hold something, by name. */
 export const filesOf = (dir: string): Files => matching(fingerprint(dir), (name) => !OF_NO_ACCOUNT.test(name))

@@ -56,6 +56,18 @@ t.test('one garbage only ends the connection, two within a minute are a ban', as
   t.ok(scores.charge('a', 'garbage', PENALTIES.garbage, 60_000) <= SCORE_FLOOR)
 })
 
+t.test('a peer that is only slow is never banned: not at a timeout every five seconds, nor at a handshake that fails every ten', async (t) => {
+  const scores = createScores()
+  let lowest = 0
+  for (let nowMs = 0; nowMs < 6 * 3_600_000; nowMs += 5_000) {
+    scores.charge('a', 'slow', PENALTIES.slow, nowMs)
+    if (nowMs % 10_000 === 0) scores.charge('b', 'no_handshake', PENALTIES.no_handshake, nowMs)
+    lowest = Math.min(lowest, scores.score('a', nowMs), scores.score('b', nowMs))
+  }
+  t.ok(lowest > SCORE_FLOOR, `${lowest}`)
+  t.ok(lowest < -50, 'though it is known')
+})
+
 t.test('a ban ends by itself, is not shortened, can be taken back, and bans are bounded', async (t) => {
   const bans = createBans(2)
   bans.add('a', 1_000, 'x')

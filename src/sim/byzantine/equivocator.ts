@@ -32,7 +32,7 @@ export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng:
 
   const faceFor = (height: number, round: number, peer: number): number => {
     const at = `${height} ${round}`
-    if (faces.at !== at) faces = { at, shown: host.nodes.map(() => prng.below(2)) }
+    if (faces.at !== at) faces = { at, shown: prng.chance(300_000) ? host.nodes.map(() => 1) : host.nodes.map(() => prng.below(2)) }
     return faces.shown[peer]!
   }
 

@@ -1,0 +1,69 @@
+// Notices that this node does not go on, and says why: it catches up, or too few validators are heard for a quorum.
+// A network without life is quiet, and that is no stall.
+
+import type { Engine } from '../engine/engine.ts'
+import type { Clock } from '../ops/clock.ts'
+import type { Logger } from '../ops/logger.ts'
+import { isQuorum, totalPower } from '../protocol/validators.ts'
+import type { SyncStatus } from './chain-sync.ts'
+
+/** A height that is being decided for longer than this is stalled. */
+const STALLED_MS = 5_000
+const TICK_MS = 500
+/** Rounds, ours and those before it, whose voters count as heard. */
+const ROUNDS_HEARD = 2
+
+export interface StallWatch {
+  /** One sentence each; empty if all is well. */
+  reasons(): string[]
+  start(): void
+  close(): void
+}
+
+export function createStallWatch(engine: Engine, sync: () => SyncStatus, clock: Clock, logger: Logger): StallWatch {
+  let height = 0
+  let sinceMs: number | null = null
+  let timer: { cancel(): void } | null = null
+  let stalled = false
+
+  function heardPower(): number {
+    const { votes, validators, round, self } = engine.consensus
+    const heard = new Set(self === null ? [] : [self])
+    for (const [each, { prevote, precommit }] of votes.rounds) {
+      if (each <= round - ROUNDS_HEARD) continue
+      for (const key of [...prevote.votes.keys(), ...precommit.votes.keys()]) heard.add(key)
+    }
+    return validators.reduce((sum, { key, power }) => sum + (heard.has(key) ? power : 0), 0)
+  }
+
+  function isStalled(): boolean {
+    return sinceMs !== null && clock.monotonicMs() - sinceMs > STALLED_MS
+  }
+
+  function tick(): void {
+    const deciding = engine.phase === 'deciding'
+    if (!deciding || engine.consensus.height !== height) sinceMs = deciding ? clock.monotonicMs() : null
+    height = engine.consensus.height
+    if (isStalled() === stalled) return
+    stalled = !stalled
+    if (stalled) logger.warn('Chain halted', { height, reason: stallReason() })
+    else logger.info('Chain goes on', { height: engine.ledger.height })
+  }
+
+  function stallReason(): string {
+    const total = totalPower(engine.consensus.validators)
+    const heard = heardPower()
+    const why = isQuorum(heard, total) ? 'its rounds do not agree yet' : `validators with ${heard} of ${total} power are heard, more than two thirds are needed`
+    return `Height ${height} is not decided: ${why}.`
+  }
+
+  return {
+    reasons() {
+      const { syncing, target } = sync()
+      if (syncing) return [`The node catches up: height ${engine.ledger.height} of ${target}.`]
+      return isStalled() ? [stallReason()] : []
+    },
+    start: () => void (timer = clock.every(TICK_MS, tick)),
+    close: () => timer?.cancel(),
+  }
+}
