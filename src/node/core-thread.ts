@@ -1,12 +1,13 @@
 // Entry of the core thread: makes the core and serves it to the main thread.
 
+import type { Topic } from '../network/topics.ts'
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import type { Logger, LogLevel } from '../ops/logger.ts'
 import type { BlockView } from '../api/backend.ts'
 import type { CoreInfo, CoreOptions } from './core.ts'
 import { createCore } from './core.ts'
-import type { PeerPort, Topic } from './peer-port.ts'
+import type { PeerPort } from './peer-port.ts'
 import type { Methods, ThrownError } from './rpc.ts'
 import { answerCall, createCaller, packError } from './rpc.ts'
 

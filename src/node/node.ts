@@ -3,6 +3,8 @@
 import { createApi } from '../api/api.ts'
 import type { NodeEvent } from '../api/backend.ts'
 import { DEFAULT_API_OPTIONS } from '../api/options.ts'
+import type { Admin, AdminHandlers } from '../ops/admin.ts'
+import { adminSocketOf, createAdmin } from '../ops/admin.ts'
 import { systemClock } from '../ops/clock.ts'
 import { prepareDataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
@@ -46,9 +48,11 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
   const reasons: { own: readonly string[]; core: readonly string[] } = { own: ['The node is starting.'], core: [] }
   const refresh = clock.every(REFRESH_MS, () => void core.methods.reasons().then((said) => (reasons.core = said), () => {}))
   let head: PeerHead = { height: 0, headId: genesisHash(genesis) }
+  core.onCommitted(({ height, id }) => (head = { height, headId: Buffer.from(id, 'hex') }))
   let joining: Promise<Network> | null = null
   let network: Network | null = null
   let api: Awaited<ReturnType<typeof createApi>> | null = null
+  let admin: Admin | null = null
   let stopping: Promise<void> | null = null
 
   async function start(): Promise<{ url: string }> {
@@ -57,7 +61,7 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
       joining.catch(() => {})
       const info = await core.started
       const { height, headId } = await core.methods.status()
-      head = { height, headId: Buffer.from(headId, 'hex') }
+      if (height > head.height) head = { height, headId: Buffer.from(headId, 'hex') }
       const backend = createBackend({
         version: version(),
         genesis,
@@ -75,13 +79,14 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
         },
       })
       core.onCommitted((block) => {
-        head = { height: block.height, headId: Buffer.from(block.id, 'hex') }
         for (const listener of listeners) listener({ type: 'block', block })
         if (listeners.size > 0) void backend.status().then((status) => listeners.forEach((listener) => listener({ type: 'status', status })), () => {})
       })
       api = await createApi(apiOptions(config), { backend, logger: pinoLike(logger.child('api')), registry: metrics.registry })
       const listening = await api.listen()
       network = await joining
+      admin = createAdmin({ path: adminSocketOf(paths.root), handlers: adminHandlers(network) })
+      await admin.listen()
       reasons.own = []
       return listening
     } catch (error) {
@@ -96,6 +101,7 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
     // A core that has failed cannot answer; what it had to say was said.
     await core.methods.drain().catch(() => {})
     await api?.close()
+    await admin?.close()
     await joining?.then((joined) => joined.stop(), () => {})
     await core.methods.stop().catch((error: unknown) => logger.debug('Core was gone already', { error }))
     await core.terminate()
@@ -106,6 +112,13 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
 
   return { start, stop, failed: core.failed.then(asFailure) }
 }
+
+const adminHandlers = (network: Network): AdminHandlers => ({
+  peers: () => ({ peers: network.peers(), bans: network.bans() }),
+  why: (id) => network.why(id),
+  ban: (id, seconds, reason) => network.ban(id, seconds, reason),
+  unban: (id) => network.unban(id),
+})
 
 function asFailure(error: Error): Failure {
   if (error instanceof Failure) return error

@@ -1,20 +1,12 @@
 // What the core needs of the network, and what the network asks of the core. The network lives in the main thread.
 
+import type { RequestProtocol, Topic } from '../network/topics.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import type { ProposedBlock } from '../protocol/proposal.ts'
 import type { Transaction } from '../protocol/transaction.ts'
 import type { Vote } from '../protocol/vote.ts'
-
-export type Topic = 'heartbeats' | 'transfers' | 'consensus' | 'blocks'
-export type RequestProtocol = 'round' | 'blocks' | 'heartbeats'
-
-/** `accept`: forward it. `ignore`: do not, but nobody is to blame. `reject`: the sender is. */
-export interface GossipVerdict {
-  readonly verdict: 'accept' | 'ignore' | 'reject'
-  readonly reason?: string
-}
 
 export interface PeerHead {
   readonly height: number

@@ -57,6 +57,7 @@ t.test('two that dial each other at once keep talking when one of their connecti
   await until('they are connected', () => meshed([a2, b]))
   t.ok(await passes(a2, [b], 'first'))
   t.ok(await passes(b, [a2], 'first'))
+  await sleep(1_000)
   const open = sockets.filter((socket) => !socket.destroyed && socket.readyState === 'open')
   t.ok(open.length >= 1, `${open.length} connections`)
   const gone = a2.gone.length

@@ -52,7 +52,7 @@ async function opened(t: Test, dir = directory(t)): Promise<Recorded & { path: s
 
 interface Answer {
   readonly status: number
-  readonly json: any
+  readonly json: unknown
 }
 
 function ask(path: string, method: string, url: string, body?: string): Promise<Answer> {
@@ -124,7 +124,7 @@ t.test('what is not exactly a request of ours is refused and changes nothing', a
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
     const answer = await ask(path, method, url, text)
     t.equal(answer.status, status, `${method} ${url} ${text ?? ''}`)
-    t.same(Object.keys(answer.json), ['code', 'detail'])
+    t.same(Object.keys(answer.json as object), ['code', 'detail'])
   }
   t.same(calls, [])
 })

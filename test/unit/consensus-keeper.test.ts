@@ -9,10 +9,10 @@ import { hasVote, proposerFor, stepConsensus } from '../../src/consensus/consens
 import type { ConsensusInput } from '../../src/consensus/input.ts'
 import type { VoteKeeper } from '../../src/consensus/vote-keeper.ts'
 import { addVote, backedBlocks, createVoteKeeper, hasQuorum, hasQuorumFor, quorumBlock, roundsHeld, skipRound } from '../../src/consensus/vote-keeper.ts'
-import { blocksNeeded, proposalsHeld, votesHeld } from '../../src/consensus/view.ts'
+import { blocksNeeded, missingBlocks, proposalsHeld, votesHeld } from '../../src/consensus/view.ts'
 import type { Vote, VoteType } from '../../src/protocol/vote.ts'
 import {
-  ABCD, bin, consensusOf, HEIGHT, precommit, precommits, prevote, prevotes, proposed, quorum, show, start, timeout, TIMELY, validatorsOf, vote, voteBy,
+  ABCD, bin, consensusOf, HEIGHT, invalid, precommit, precommits, prevote, prevotes, proposed, quorum, show, start, timeout, TIMELY, validatorsOf, vote, voteBy,
 } from './consensus-fixture.ts'
 
 const AT_ZERO: RoundWindow = { current: 0, needsRound: () => false }
@@ -230,7 +230,7 @@ t.test('a proposer fills no memory', async (t) => {
   run(state, start)
   for (const id of 'QRSTUVW') run(state, proposed(0, id))
   t.strictSame(proposalsHeld(state).map(({ proposal }) => proposal.blockId[0]), ['Q', 'R'], 'the first counts, one more is kept')
-  run(state, ...prevotes('A', 0, 'X'), proposed(0, 'X'), proposed(0, 'Y'))
+  run(state, ...prevotes('A', 0, 'X'), invalid(0, 'X'), proposed(0, 'X'), proposed(0, 'X', -1), proposed(0, 'Y'))
   t.strictSame(proposalsHeld(state).map(({ proposal }) => proposal.blockId[0]), ['Q', 'R', 'X'], 'what more than a third voted for comes in')
   // A is the proposer of rounds 3, 6, 9 and 10.
   run(state, proposed(3, 'A'), proposed(6, 'B'), proposed(6, 'C'))
@@ -243,6 +243,15 @@ t.test('a proposer fills no memory', async (t) => {
   t.strictSame(proposalsHeld(state).map(({ proposal }) => proposal.round), [0, 0, 0, 4, 6, 8, 9], 'others have their own')
   run(state, ...prevotes('A', 500, null))
   t.strictSame(proposalsHeld(state), [], 'what is long past and backed nothing goes')
+  run(state, proposed(2, 'X'), proposed(2, 'Y'))
+  t.strictSame(proposalsHeld(state), [], 'and does not come back')
+  run(state, ...prevotes('A', 501, 'X'), invalid(2, 'X'), proposed(2, 'Y'))
+  t.strictSame(missingBlocks(state), [{ round: 501, blockId: bin('X') }])
+  run(state, proposed(2, 'X'), proposed(1, 'X'))
+  t.strictSame(proposalsHeld(state).map(({ proposal }) => proposal.round), [2], 'except for a block that is missing, once')
+  t.strictSame(missingBlocks(state), [])
+  run(state, proposed(499, 'V'), proposed(499, 'X'), proposed(499, 'Z'))
+  t.strictSame(proposalsHeld(state).map(({ proposal }) => proposal.blockId[0]), ['X', 'V', 'Z'], 'a block that is known is not kept twice')
 })
 
 t.test('proposals of every past round leave a bounded number', async (t) => {

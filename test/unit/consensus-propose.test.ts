@@ -44,7 +44,8 @@ t.test('a block that was built is proposed once, while its round waits for it (L
     { desc: 'one that comes in a later round is ignored', self: 'A', given: [start, timeout('precommit', 0)], input: value(0, 'X'), effects: [], state: { round: 1, awaitsValue: false } },
     { desc: 'one that nobody asked for is ignored', self: 'D', given: [start], input: value(0, 'X'), effects: [], state: { step: 'propose' } },
     { desc: 'one before the start is ignored', self: 'A', given: [], input: value(0, 'X'), effects: [], state: { step: 'unstarted' } },
-    { desc: 'one after the decision is ignored', self: 'A', given: [start, proposed(1, 'X'), ...precommits('BCD', 1, 'X'), precommit('A', 1, 'X')], input: value(0, 'Y'), effects: [], state: { decision: '1 X' } },
+    { desc: 'one after the decision is ignored', self: 'A', given: [start, proposed(1, 'X'), ...precommits('AB', 0, 'X')], input: value(0, 'Y'), effects: [], state: { step: 'propose', awaitsValue: true, decision: '0 X' } },
+    { desc: 'one is ignored if a proposal of ours from before a crash is there', self: 'B', given: [start, timeout('precommit', 0), proposed(1, 'X', 0)], input: value(1, 'Y'), effects: [], state: { round: 1, step: 'propose', awaitsValue: false } },
     { desc: 'L15: a valid value that was learned meanwhile goes before it', self: 'B', given: [start, proposed(0, 'X'), timeout('precommit', 0), ...prevotes('AC', 0, 'X'), prevote('D', 0, 'X')], input: value(1, 'Y'), effects: ['propose 1 X after 0'], state: { awaitsValue: false } },
     { desc: 'nothing is sent twice: the proposal itself comes back and is prevoted', self: 'A', given: [start, value(0, 'X')], input: proposed(0, 'X'), effects: ['prevote 0 X'], state: { step: 'prevote' } },
   ])

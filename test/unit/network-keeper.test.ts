@@ -18,7 +18,7 @@ const STATUS: Status = { genesisHash: new Uint8Array(32), height: 1, headId: new
 const at = (name: string, host = '8.8.8.8'): string => `/ip4/${host}/tcp/1/p2p/${peerNamed(name)}`
 const connectionOf = (name: string): Connection => ({ remotePeer: { toString: () => peerNamed(name) } }) as unknown as Connection
 
-function setup(stored: readonly string[], { targetPeers = 4, refused = [] as string[], result = 'failed' } = {}) {
+function setup(stored: readonly string[], { targetPeers = 4, refused = [] as string[] } = {}) {
   const clock = createFakeClock()
   const limits = { ...DEFAULT_LIMITS, targetPeers, maxParallelDials: 2 }
   const peers = createPeers(clock, 5_000)
@@ -34,7 +34,7 @@ function setup(stored: readonly string[], { targetPeers = 4, refused = [] as str
     isRefused: (id) => refused.map(peerNamed).includes(id),
     dial: async (addresses) => {
       dials.push({ atMs: clock.monotonicMs(), addresses })
-      return result === 'ok' ? { result, peer: 'x' } : { result, error: 'x' }
+      return { result: 'failed', error: 'ECONNREFUSED' }
     },
     ask: async () => void asked.push(clock.monotonicMs()),
   })
