@@ -104,6 +104,8 @@ export function createGossip({ genesisHash, limits }: GossipOptions, dependencie
           onConnect: async (peer, connection) => {
             if (await waitMet(peer.toString())) await topology.onConnect?.(peer, connection)
           },
+          // The registrar looks into its books first; by then the peer may be back, and would be thrown out again. See `forget`.
+          onDisconnect: () => undefined,
         }
         topologies.add(topology)
         return registrar.register(protocol, waiting)

@@ -251,9 +251,10 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
   node.addEventListener('connection:close', ({ detail: connection }) => {
     const gone = peers.closed(connection)
     if (gone === null) {
-      const left = peers.get(connection.remotePeer.toString())?.connections.at(-1)
+      const peer = peers.get(connection.remotePeer.toString())
+      const left = peer?.connections.at(-1)
       // The closed streams report themselves in this turn; gossip is told after them.
-      if (left !== undefined) setImmediate(() => gossip.revive(left.remotePeer, left))
+      if (left !== undefined && peer?.status !== null) setImmediate(() => gossip.revive(left.remotePeer, left))
       return
     }
     gossip.forget(gone.peerId)

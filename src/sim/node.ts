@@ -352,8 +352,9 @@ export class SimNode {
   /** Asks a peer, and goes on asking. */
   #offer(): void {
     const { prng, offerMs } = this.#options
+    const others = this.#host.nodes.filter((node) => node !== this.index)
+    if (others.length === 0) return
     this.#after(prng.between(1, offerMs), () => {
-      const others = this.#host.nodes.filter((node) => node !== this.index)
       this.#host.send(this.index, prng.pick(others), { kind: 'have', have: haveOf(this.engine!) })
       this.#offer()
     })

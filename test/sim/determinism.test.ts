@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { simulate } from '../../src/sim/simulate.ts'
 
+// Many simulations: minutes on a busy machine.
+t.setTimeout(600_000)
+
 const script = fileURLToPath(new URL('./hash-of.ts', import.meta.url))
 
 t.test('the same seed gives the same trace, twice in one process', async (t) => {

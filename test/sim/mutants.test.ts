@@ -5,6 +5,9 @@ import t from 'tap'
 import type { ViolationKind } from '../../src/sim/checker.ts'
 import type { Change, MutantFinding, MutantOrder } from './mutant.ts'
 
+// Many simulations: minutes on a busy machine.
+t.setTimeout(600_000)
+
 interface Mutant {
   readonly desc: string
   readonly changes: readonly Change[]

@@ -7,6 +7,9 @@ import t from 'tap'
 import type { SimulationReport } from '../../src/sim/simulate.ts'
 import type { SeedsOrder } from './seeds-worker.ts'
 
+// Many simulations: minutes on a busy machine.
+t.setTimeout(600_000)
+
 const SEEDS = 500
 const HEIGHTS = 30
 

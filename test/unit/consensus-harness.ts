@@ -17,7 +17,9 @@ export interface Scenario {
   readonly powers: readonly number[]
   /** Index of the validator that lies, with less than a third of the power; null if all are honest. */
   readonly liar: number | null
-  /** Events before the network is calm. */
+  /** Rounds in which the liar works towards two decisions, before the chaos. */
+  readonly plotted: number
+  /** Random events after that, before the network is calm. */
   readonly chaos: number
 }
 
@@ -54,7 +56,7 @@ function drawsFrom(seed: number): (n: number) => number {
 }
 
 /** Runs until all honest nodes and an observer have decided. Throws if they disagree, or do not. */
-export function play({ seed, powers, liar, chaos }: Scenario): Outcome {
+export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome {
   const draw = drawsFrom(seed)
   const validators = validatorsOf(...powers)
   const priorities = validators.map(() => 0)
@@ -184,14 +186,50 @@ export function play({ seed, powers, liar, chaos }: Scenario): Outcome {
     }
   }
 
-  /** Helps one node to a quorum for the block that its round is about, and tells the others something else. */
-  function tempt(node: Node): void {
+  /** Prevotes the block that a node's round is about, to all; or precommits it to that node alone, and nil to others. */
+  function tempt(node: Node, type: VoteType): void {
     const round = Math.max(node.state.round, 0)
     const about = proposalsHeld(node.state).find(({ proposal: { round: of } }) => of === round)?.proposal.blockId
     if (liar === null || about === undefined) return
     const self = validators[liar]!.key
-    const type = draw(2) === 0 ? 'prevote' : 'precommit'
-    for (const to of nodes) if (to === node || draw(2) === 0) feed(to, { kind: 'vote', vote: signed(self, type, round, to === node ? about : null) })
+    for (const to of nodes) {
+      if (to === node || draw(5) > 0) feed(to, { kind: 'vote', vote: signed(self, type, round, to === node || type === 'prevote' ? about : null) })
+    }
+  }
+
+  /** What is on the wires now arrives in part, the rest is lost; nobody loses what it sent itself. */
+  function deliverSome(percent: number): void {
+    for (const { from, to, input } of wires.splice(0)) if (from === to || draw(100) < percent) feed(to, input)
+  }
+
+  /**
+   * A round that goes step by step. A liar that proposes offers all the same new block, often with a validRound that is
+   * made up. It helps all to lock, and one to decide; the others time out, and are shown another block.
+   */
+  function plottedRound(round: number): void {
+    const percent = [60, 80, 95][draw(3)]!
+    const favourite = nodes[draw(nodes.length)]!
+    for (const node of nodes) if (round === 0) feed(node, { kind: 'start' })
+    deliverSome(100) // blocks that were built
+    const proposer = proposerFor(favourite.state, round)
+    if (liar !== null && proposer === validators[liar]!.key) {
+      const blockId = id(`plot ${round}`)
+      blocks.set(blockId, true)
+      for (const to of nodes) wires.push({ from: null, to, input: proposal(proposer, round, draw(round + 1) - 1, blockId) })
+    }
+    deliverSome(percent) // proposals
+    for (const node of nodes) fire(node, 'propose', round)
+    tempt(favourite, 'prevote')
+    deliverSome(percent) // prevotes
+    for (const node of nodes) fire(node, 'prevote', round)
+    tempt(favourite, 'precommit')
+    deliverSome(percent) // precommits
+    for (const node of nodes) if (draw(10) > 0) fire(node, 'precommit', round)
+  }
+
+  function fire(node: Node, step: TimeoutStep, round: number): void {
+    const at = node.timers.findIndex((timer) => timer.step === step && timer.round === round)
+    if (at >= 0) feed(node, { kind: 'timeout', step: node.timers.splice(at, 1)[0]!.step, round })
   }
 
   function crash(node: Node): void {
@@ -207,11 +245,11 @@ export function play({ seed, powers, liar, chaos }: Scenario): Outcome {
     const node = nodes[draw(nodes.length)]!
     const dice = draw(100)
     if (dice < 1) crash(node)
-    else if (liar !== null && dice >= 90) tempt(node)
+    else if (liar !== null && dice >= 90) tempt(node, draw(2) === 0 ? 'prevote' : 'precommit')
     else if (dice < 4) feed(node, { kind: 'start' })
     else if (dice < 4 + timerPercent && node.timers.length > 0) {
       const [timer] = node.timers.splice(draw(node.timers.length), 1)
-      feed(node, { kind: 'timeout', ...timer! })
+      feed(node, { kind: 'timeout', step: timer!.step, round: timer!.round })
     } else if (wires.length > 0) {
       const at = draw(wires.length)
       const { from, to, input } = wires[at]!
@@ -260,14 +298,16 @@ export function play({ seed, powers, liar, chaos }: Scenario): Outcome {
     ok(due !== undefined, 'somebody waits for something')
     due.node.timers.splice(due.node.timers.indexOf(due.timer), 1)
     nowMs = Math.max(nowMs, due.timer.dueMs)
-    feed(due.node, { kind: 'timeout', ...due.timer })
+    feed(due.node, { kind: 'timeout', step: due.timer.step, round: due.timer.round })
   }
 
+  for (let round = 0; round < plotted; round++) plottedRound(round)
   for (let event = 0; event < chaos; event++) {
     if (event % 150 === 0) slow = new Set(nodes.flatMap((a) => [...nodes, null].flatMap((b) => (draw(3) === 0 ? [`${b?.name} ${a.name}`] : []))))
     chaoticEvent()
   }
-  if (nodes.some(({ decided }) => decided !== null)) seen.add('decided in chaos')
+  const early = nodes.filter(({ decided }) => decided !== null).length
+  if (early > 0) seen.add(early < nodes.length ? 'only some decided before the calm' : 'all decided before the calm')
   calm = true
   for (const node of nodes) feed(node, { kind: 'start' })
   deliverAll()

@@ -43,7 +43,7 @@ function registerBans(peers: Command, cli: Cli): void {
   administration(command, cli, async (run, admin) => {
     const { bans } = await admin.peers()
     run.print({ bans }, () =>
-      bans.length === 0 ? 'No peer is banned.\n' : rows(['peer', 'until (UTC)', 'reason'], bans.map(({ peer, untilMs, reason }) => [peer, timeText(untilMs), reason])),
+      bans.length === 0 ? 'No peer is banned.\n' : rows(['peer', 'until (UTC)', 'reason'], bans.map(({ peer, untilMs, reason }) => [shortId(peer), timeText(untilMs), reason])),
     )
   })
 }
@@ -112,10 +112,12 @@ async function peerIdOf(admin: AdminClient, typed: string): Promise<string> {
   throw new Failure('refused', `${found === undefined ? 'No peer' : 'More than one peer'} ends in "${ending}"`, 'Give the whole id: see pulse-node peers --json.')
 }
 
+const shortId = (id: string): string => `…${id.slice(-SHORT_LENGTH)}`
+
 function peerTable(peers: readonly PeerView[]): string {
   if (peers.length === 0) return 'No peer is connected.\n'
   const body = peers.map(({ id, direction, height, score, latencyMs, connectedMs, address }) => [
-    `…${id.slice(-SHORT_LENGTH)}`,
+    shortId(id),
     direction === 'inbound' ? 'in' : 'out',
     height,
     Math.round(score),
