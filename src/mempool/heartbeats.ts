@@ -23,6 +23,8 @@ export class HeartbeatPool {
   readonly #options: HeartbeatPoolOptions
   readonly #byDevice = new Map<KeyBin, Heartbeat[]>()
   readonly #byName = new Map<Bin, Heartbeat>()
+  /** None that waits has an earlier timestamp. */
+  #oldestS = Infinity
 
   constructor(options: HeartbeatPoolOptions) {
     this.#options = options
@@ -68,20 +70,62 @@ export class HeartbeatPool {
     if (waiting === undefined) this.#byDevice.set(heartbeat.device, [heartbeat])
     else waiting.splice(positionOf(waiting, heartbeat.sequence), 0, heartbeat)
     this.#byName.set(heartbeat.name, heartbeat)
+    this.#oldestS = Math.min(this.#oldestS, heartbeat.timestampS)
   }
 
   /**
-   * At most `max` heartbeats that are not older than `oldestS`, the oldest first if there are more, sorted by
+   * At most `max` heartbeats with a timestamp from `oldestS` to `newestS`, the oldest first if there are more, sorted by
    * (device key, sequence) as blocks want them.
    */
   reap(max: number, oldestS: number, newestS: number): Heartbeat[] {
-    let chosen: Heartbeat[] = []
-    for (const waiting of this.#byDevice.values()) {
-      for (const heartbeat of waiting) if (heartbeat.timestampS >= oldestS && heartbeat.timestampS <= newestS) chosen.push(heartbeat)
+    const { lastS, share } = this.#cut(max, oldestS, newestS)
+    const devices: KeyBin[] = []
+    for (const [device, waiting] of this.#byDevice) {
+      if (waiting.some(({ timestampS }) => timestampS >= oldestS && timestampS <= lastS)) devices.push(device)
     }
-    // The oldest first cuts no device's series in its middle: its timestamps ascend with its sequence.
-    if (chosen.length > max) chosen = chosen.sort(byTime).slice(0, max)
-    return chosen.sort(byDevice)
+    // Only devices are sorted, as plain strings: what waits of each is in order already.
+    devices.sort()
+    const chosen: Heartbeat[] = []
+    let left = share
+    for (const device of devices) {
+      for (const heartbeat of this.#byDevice.get(device)!) {
+        const { timestampS } = heartbeat
+        if (timestampS >= oldestS && (timestampS < lastS || (timestampS === lastS && left-- > 0))) chosen.push(heartbeat)
+      }
+    }
+    return chosen
+  }
+
+  /**
+   * Up to which second `max` heartbeats reach, and how many of that second still fit. The oldest first cuts no device's
+   * series in its middle, since its timestamps ascend with its sequence.
+   */
+  #cut(max: number, oldestS: number, newestS: number): { lastS: number; share: number } {
+    const perSecond = new Map<number, number>()
+    for (const waiting of this.#byDevice.values()) {
+      for (const { timestampS } of waiting) {
+        if (timestampS >= oldestS && timestampS <= newestS) perSecond.set(timestampS, (perSecond.get(timestampS) ?? 0) + 1)
+      }
+    }
+    let share = max
+    for (const [second, count] of [...perSecond].sort(([a], [b]) => a - b)) {
+      if (count >= share) return { lastS: second, share }
+      share -= count
+    }
+    return { lastS: newestS, share }
+  }
+
+  /** Drops what is older than `oldestS`: no block can hold it any more. Costs nothing until there is some. @returns how many */
+  expire(oldestS: number): number {
+    if (oldestS <= this.#oldestS) return 0
+    const before = this.count
+    let oldest = Infinity
+    for (const [device, waiting] of this.#byDevice) {
+      if (waiting[0]!.timestampS < oldestS) this.#keep(device, ({ timestampS }) => timestampS >= oldestS)
+      oldest = Math.min(oldest, this.#byDevice.get(device)?.[0]!.timestampS ?? Infinity)
+    }
+    this.#oldestS = oldest
+    return before - this.count
   }
 
   /** Drops what can no longer be committed: too old, or overtaken by a committed heartbeat. @returns how many */
@@ -91,9 +135,7 @@ export class HeartbeatPool {
       const last = lastBeat(device)
       if (last !== null) this.#keep(device, ({ sequence, timestampS }) => sequence > last.sequence && (timestampS - last.timestampS) * 1_000 >= minIntervalMs)
     }
-    for (const [device, waiting] of this.#byDevice) {
-      if (waiting[0]!.timestampS < oldestS) this.#keep(device, ({ timestampS }) => timestampS >= oldestS)
-    }
+    this.expire(oldestS)
     return before - this.count
   }
 
@@ -115,11 +157,5 @@ function positionOf(waiting: readonly Heartbeat[], sequence: number): number {
   let position = waiting.length
   while (position > 0 && waiting[position - 1]!.sequence >= sequence) position--
   return position
-}
-
-const byTime = (a: Heartbeat, b: Heartbeat): number => a.timestampS - b.timestampS || byDevice(a, b)
-
-function byDevice(a: Heartbeat, b: Heartbeat): number {
-  return a.device < b.device ? -1 : a.device > b.device ? 1 : a.sequence - b.sequence
 }
 

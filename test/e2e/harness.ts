@@ -39,16 +39,25 @@ export interface LogLine {
 
 const running = new Set<ChildProcess>()
 /** What Node has compiled once: tests start hundreds of processes, and this halves the cost of each. */
-const compileCache = mkdtempSync(join(tmpdir(), 'pulse-node-test-'))
-process.on('exit', () => {
+let compileCache: string | null = null
+
+/** Nothing outlives the tests, however they end. */
+function cleanUp(): void {
   for (const child of running) child.kill('SIGKILL')
-  rmSync(compileCache, { recursive: true, force: true })
-})
+  if (compileCache !== null) rmSync(compileCache, { recursive: true, force: true })
+}
+process.on('exit', cleanUp)
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    cleanUp()
+    process.kill(process.pid, signal)
+  })
+}
 
 /** The environment without settings of whoever runs the tests. */
 export const cleanEnv = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(PULSE_|TAP|NODE_)/.test(name))),
-  NODE_COMPILE_CACHE: compileCache,
+  NODE_COMPILE_CACHE: (compileCache ??= mkdtempSync(join(tmpdir(), 'pulse-node-test-'))),
   ...more,
 })
 

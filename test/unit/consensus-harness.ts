@@ -75,6 +75,7 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
   const lossPercent = [0, 0, 2, 10, 30][draw(5)]!
   let nowMs = 0
   let calm = false
+  let plotting = false
   /** Links that hardly deliver, for a while. */
   let slow: ReadonlySet<string> = new Set()
 
@@ -89,7 +90,7 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
   })
   const judge = { timely: (fresh: Proposal): boolean => {
     strictEqual(fresh.validRound, -1, 'only fresh proposals are judged')
-    return calm || draw(4) > 0
+    return calm || plotting || draw(4) > 0
   } }
 
   function feed(node: Node, input: ConsensusInput): void {
@@ -198,33 +199,38 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
   }
 
   /** What is on the wires now arrives in part, the rest is lost; nobody loses what it sent itself. */
-  function deliverSome(percent: number): void {
-    for (const { from, to, input } of wires.splice(0)) if (from === to || draw(100) < percent) feed(to, input)
+  function deliverSome(percent: number, favourite: Node): void {
+    for (const { from, to, input } of wires.splice(0)) if (from === to || to === favourite || draw(100) < percent) feed(to, input)
   }
 
   /**
    * A round that goes step by step. A liar that proposes offers all the same new block, often with a validRound that is
    * made up. It helps all to lock, and one to decide; the others time out, and are shown another block.
    */
-  function plottedRound(round: number): void {
-    const percent = [60, 80, 95][draw(3)]!
-    const favourite = nodes[draw(nodes.length)]!
-    for (const node of nodes) if (round === 0) feed(node, { kind: 'start' })
-    deliverSome(100) // blocks that were built
+  function plottedRound(): void {
+    const percent = [80, 90, 100][draw(3)]!
+    for (const node of nodes) if (node.state.round < 0) feed(node, { kind: 'start' })
+    const undecided = nodes.filter(({ decided }) => decided === null)
+    const round = Math.max(...undecided.map(({ state }) => state.round))
+    const ahead = undecided.filter(({ state }) => state.round === round)
+    const favourite = ahead[draw(ahead.length)]
+    if (favourite === undefined) return
+    deliverSome(100, favourite) // blocks that were built
     const proposer = proposerFor(favourite.state, round)
     if (liar !== null && proposer === validators[liar]!.key) {
       const blockId = id(`plot ${round}`)
+      const validRound = [-1, round - 1, draw(round + 1) - 1][draw(3)]!
       blocks.set(blockId, true)
-      for (const to of nodes) wires.push({ from: null, to, input: proposal(proposer, round, draw(round + 1) - 1, blockId) })
+      for (const to of nodes) wires.push({ from: null, to, input: proposal(proposer, round, validRound, blockId) })
     }
-    deliverSome(percent) // proposals
+    deliverSome(percent, favourite) // proposals
     for (const node of nodes) fire(node, 'propose', round)
     tempt(favourite, 'prevote')
-    deliverSome(percent) // prevotes
+    deliverSome(percent, favourite) // prevotes
     for (const node of nodes) fire(node, 'prevote', round)
     tempt(favourite, 'precommit')
-    deliverSome(percent) // precommits
-    for (const node of nodes) if (draw(10) > 0) fire(node, 'precommit', round)
+    deliverSome(30 + draw(50), favourite) // precommits
+    for (const node of nodes) fire(node, 'precommit', round)
   }
 
   function fire(node: Node, step: TimeoutStep, round: number): void {
@@ -301,7 +307,9 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
     feed(due.node, { kind: 'timeout', step: due.timer.step, round: due.timer.round })
   }
 
-  for (let round = 0; round < plotted; round++) plottedRound(round)
+  plotting = true
+  for (let round = 0; round < plotted; round++) plottedRound()
+  plotting = false
   for (let event = 0; event < chaos; event++) {
     if (event % 150 === 0) slow = new Set(nodes.flatMap((a) => [...nodes, null].flatMap((b) => (draw(3) === 0 ? [`${b?.name} ${a.name}`] : []))))
     chaoticEvent()
