@@ -39,7 +39,10 @@ export function copyBin(bin: Bin, target: Uint8Array, offset: number): void {
 
 export const binToHex = (bin: Bin): string => toHex(fromBin(bin))
 
-export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+export const concat = (...parts: readonly Uint8Array[]): Uint8Array => concatAll(parts)
+
+/** For lists of any length: a call takes only so many arguments. */
+export function concatAll(parts: readonly Uint8Array[]): Uint8Array {
   let size = 0
   for (const part of parts) size += part.length
   const whole = new Uint8Array(size)

@@ -3,7 +3,7 @@
 import { sleep, systemTiming } from '../device/timing.ts'
 import { Failure } from '../ops/failure.ts'
 import type { Run } from './cli.ts'
-import { BEAT_EVERY_MS, runHearts, simulatedDevices, stopSignal } from './hearts.ts'
+import { BEAT_EVERY_MS, runHearts, simulatedDevices } from './hearts.ts'
 import { record } from './output.ts'
 import type { Testnet } from './testnet.ts'
 import type { NodeProcess, NodeProcesses } from './testnet-nodes.ts'
@@ -16,8 +16,8 @@ import { watchNode } from './testnet-watch.ts'
 export interface LiveOptions {
   /** Simulated hearts of each node. */
   readonly hearts: number
-  /** Until a signal if left out. */
-  readonly seconds?: number | undefined
+  /** Stops all. */
+  readonly signal: AbortSignal
 }
 
 const SHOW_EVERY_MS = 1_000
@@ -29,23 +29,19 @@ const RETRY_MS = 1_000
 /** Of hearts whose node is not there: the table shows that. */
 const SILENT_TROUBLE = new Set(['unreachable', 'unavailable', 'dropped_old', 'dropped_full', 'dropped_closed'])
 
-/** Runs until SIGINT, SIGTERM or the end of its time. @throws the failure of a node that does not come up; all are stopped then */
-export async function runTestnet(run: Run, testnet: Testnet, { hearts, seconds }: LiveOptions): Promise<void> {
+/** Runs until the signal. @throws the failure of a node that does not come up; all are stopped then */
+export async function runTestnet(run: Run, testnet: Testnet, { hearts, signal }: LiveOptions): Promise<void> {
   await checkPortsFree(testnet.nodes)
-  const stop = stopSignal(run, seconds)
+  if (signal.aborted) return
+  const processes = startProcesses(testnet.nodes, run)
+  if (!run.json) run.out(introduction(testnet, processes.all))
+  let rows: readonly NodeRow[] = []
   try {
-    const processes = startProcesses(testnet.nodes, run)
-    if (!run.json) run.out(introduction(testnet, processes.all))
-    let rows: readonly NodeRow[] = []
-    try {
-      rows = await live(run, processes, hearts, stop.signal)
-    } finally {
-      if (!run.json) run.out('Stopping.\n')
-      const late = await processes.stop(STOP_TIMEOUT_MS)
-      if (!run.json) run.out(farewell(testnet, late, rows))
-    }
+    rows = await live(run, processes, hearts, signal)
   } finally {
-    stop.close()
+    if (!run.json) run.out('Stopping.\n')
+    const late = await processes.stop(STOP_TIMEOUT_MS)
+    if (!run.json) run.out(farewell(testnet, late, rows))
   }
 }
 

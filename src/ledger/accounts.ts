@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import type { Account } from './account.ts'
-import { accountKey, decodeAccount, RECORD_SIZE, writeNew } from './account.ts'
+import { accountKey, balanceOf, decodeAccount, RECORD_SIZE, writeNew } from './account.ts'
 import type { TreePatch } from './tree.ts'
 import { RecordTree } from './tree.ts'
 
@@ -114,6 +114,17 @@ export class AccountDraft {
     const at = this.#take(index)
     writeNew(this.bytes, at, key, enrolled)
     return { index, at }
+  }
+
+  /** What the draft adds to the sum of all balances. */
+  balanceChange(): bigint {
+    const { records, count } = this.#accounts
+    let change = 0n
+    for (const [index, slot] of this.#slots) {
+      change += balanceOf(this.bytes, slot * RECORD_SIZE)
+      if (index < count) change -= balanceOf(records, index * RECORD_SIZE)
+    }
+    return change
   }
 
   toPatch(): TreePatch {

@@ -68,6 +68,7 @@ export function execute(ledger: Ledger, content: Content, onInvalid: OnInvalid):
   const { lives, heartbeats } = executeHeartbeats(ledger, draft, content, activeMs, onInvalid)
   const { shares, minted, totalPpm } = distribute(ledger, draft, content, lives)
   const transactions = executeTransactions(ledger, draft, content, onInvalid)
+  assert(draft.balanceChange() === minted, 'the balances grow by what is minted')
   const state: Singletons = {
     height: content.height,
     timestampMs: content.timestampMs,

@@ -112,7 +112,7 @@ export class HeartbeatPool {
       if (count >= share) return { lastS: second, share }
       share -= count
     }
-    return { lastS: newestS, share }
+    return { lastS: newestS, share: Infinity }
   }
 
   /** Drops what is older than `oldestS`: no block can hold it any more. Costs nothing until there is some. @returns how many */
@@ -121,8 +121,9 @@ export class HeartbeatPool {
     const before = this.count
     let oldest = Infinity
     for (const [device, waiting] of this.#byDevice) {
-      if (waiting[0]!.timestampS < oldestS) this.#keep(device, ({ timestampS }) => timestampS >= oldestS)
-      oldest = Math.min(oldest, this.#byDevice.get(device)?.[0]!.timestampS ?? Infinity)
+      const first = waiting.find(({ timestampS }) => timestampS >= oldestS)
+      if (first !== waiting[0]) this.#keep(device, ({ timestampS }) => timestampS >= oldestS)
+      if (first !== undefined) oldest = Math.min(oldest, first.timestampS)
     }
     this.#oldestS = oldest
     return before - this.count

@@ -1,7 +1,7 @@
 // Makes whole proposals of compact ones: heartbeats from the pool, the missing ones from the peer that sent it, and
 // every signature checked that has not been checked on the way into the pool.
 
-import { concat, fromBin, toBin } from '../base/bytes.ts'
+import { concatAll, fromBin, toBin } from '../base/bytes.ts'
 import type { Bin } from '../base/bytes.ts'
 import { hasProposal, proposerFor } from '../consensus/consensus.ts'
 import { tagKey } from '../crypto/keys.ts'
@@ -14,7 +14,7 @@ import { certificateMessage } from '../protocol/certificate.ts'
 import type { CompactProposal } from '../protocol/compact.ts'
 import { headerId } from '../protocol/header.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
-import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE, rowOfRecord } from '../protocol/heartbeat.ts'
+import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, rowsOf } from '../protocol/heartbeat.ts'
 import type { ProposedBlock } from '../protocol/proposal.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
 import { transactionSignature } from '../protocol/transaction.ts'
@@ -65,12 +65,10 @@ export function createAssembler({ engine, pool, peers, deliver }: AssemblerDepen
   }
 
   async function fetchHeartbeats(names: readonly Bin[], from: string): Promise<Heartbeat[]> {
-    const answer = concat(...(await peers.request(from, 'heartbeats', concat(...names.map(fromBin)), FETCH_LIMITS)))
+    const answer = concatAll(await peers.request(from, 'heartbeats', concatAll(names.map(fromBin)), FETCH_LIMITS))
     if (answer.length !== names.length * HEARTBEAT_RECORD_SIZE) throw new Error('the peer does not hold all heartbeats of its proposal')
-    const rows = new Uint8Array(names.length * HEARTBEAT_ROW_SIZE)
     const records = names.map((_, i) => answer.slice(i * HEARTBEAT_RECORD_SIZE, (i + 1) * HEARTBEAT_RECORD_SIZE))
-    records.forEach((record, i) => rows.set(rowOfRecord(record, genesisHash), i * HEARTBEAT_ROW_SIZE))
-    const { valid, hashes } = await pool.heartbeats(rows)
+    const { valid, hashes } = await pool.heartbeats(rowsOf(records, genesisHash))
     return records.map((record, i) => {
       const name = toBin(hashes.subarray(i * 64 + 32, i * 64 + 64))
       const heartbeat = valid[i] === 1 && name === names[i] ? decodeHeartbeat(record, name) : null

@@ -16,7 +16,7 @@ import { decodeBlock, encodeBlock } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { decodeCertificate, hasQuorum } from '../protocol/certificate.ts'
 import { headerId } from '../protocol/header.ts'
-import { decodeHeartbeat, HEARTBEAT_ROW_SIZE, rowOfRecord } from '../protocol/heartbeat.ts'
+import { decodeHeartbeat, rowsOf } from '../protocol/heartbeat.ts'
 import { decodeTransaction, transactionSignature } from '../protocol/transaction.ts'
 import { certificateSignatures } from './assembler.ts'
 import { openStoredBody } from './body-codec.ts'
@@ -168,8 +168,7 @@ export function createChainSync({ engine, store, pool, peers, clock, logger, key
     if (header.height !== height || certificate.value.height !== height || certificate.value.blockId !== headerId(header)) return null
     const { validators } = engine.ledger
     if (!hasQuorum(certificate.value, validators)) return null
-    const rows = new Uint8Array(body.heartbeats.length * HEARTBEAT_ROW_SIZE)
-    body.heartbeats.forEach(({ record }, i) => rows.set(rowOfRecord(record, genesisHash), i * HEARTBEAT_ROW_SIZE))
+    const rows = rowsOf(body.heartbeats.map(({ record }) => record), genesisHash)
     const [{ valid }, others] = await Promise.all([
       pool.heartbeats(rows),
       pool.signatures([

@@ -13,7 +13,7 @@ import type { Clock } from '../ops/clock.ts'
 import { bundleMessage, decodeBundle } from '../protocol/bundle.ts'
 import { decodeCompactProposal } from '../protocol/compact.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
-import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE, rowOfRecord } from '../protocol/heartbeat.ts'
+import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, rowsOf } from '../protocol/heartbeat.ts'
 import type { Reason } from '../protocol/reason.ts'
 import { REASONS } from '../protocol/reason.ts'
 import { decodeTransaction, transactionSignature } from '../protocol/transaction.ts'
@@ -67,8 +67,7 @@ export function createGossip({ engine, runner, pool, assembler, sync, clock, obs
       else observe('heartbeat', reason, 1)
     }
     if (wanted.length === 0) return ignore('nothing_new')
-    const rows = new Uint8Array(wanted.length * HEARTBEAT_ROW_SIZE)
-    wanted.forEach(({ record }, i) => rows.set(rowOfRecord(record, genesisHash), i * HEARTBEAT_ROW_SIZE))
+    const rows = rowsOf(wanted.map(({ record }) => record), genesisHash)
     const vouched = { message: bundleMessage(genesisHash, records), signature, key: tagKey('ed25519', witness) }
     const [[signed], { valid, hashes }] = await Promise.all([pool.signatures([vouched]), pool.heartbeats(rows)])
     if (signed !== true || !valid.every((bit) => bit === 1)) return reject('bad_signature')

@@ -2,7 +2,7 @@
 
 import type { BlockCommit } from '../chain/commit.ts'
 import type { ChainStore } from '../chain/store.ts'
-import { equalBytes, fromBin, toBin } from '../base/bytes.ts'
+import { concatAll, equalBytes, fromBin, toBin } from '../base/bytes.ts'
 import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
 import { Accounts, PAGE_RECORDS } from '../ledger/accounts.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
@@ -93,19 +93,9 @@ export async function loadChain(store: ChainStore, genesis: Genesis): Promise<Lo
 
 async function loadRecords(store: ChainStore): Promise<Uint8Array> {
   const pages: Uint8Array[] = []
-  let sizeBytes = 0
-  await store.loadAccountPages((bytes) => {
-    pages.push(bytes)
-    sizeBytes += bytes.length
-  })
-  if (sizeBytes % RECORD_SIZE !== 0) throw corrupt('a page of the accounts has a wrong size')
-  // Not `concat`: there may be more pages than a call takes arguments.
-  const records = new Uint8Array(sizeBytes)
-  let at = 0
-  for (const page of pages) {
-    records.set(page, at)
-    at += page.length
-  }
+  await store.loadAccountPages((bytes) => void pages.push(bytes))
+  const records = concatAll(pages)
+  if (records.length % RECORD_SIZE !== 0) throw corrupt('a page of the accounts has a wrong size')
   return records
 }
 

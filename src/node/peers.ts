@@ -1,7 +1,7 @@
 // The core's side of the network: what other nodes send comes in here, and what they should know goes out.
 
 import { randomInt } from 'node:crypto'
-import { concat, toBin } from '../base/bytes.ts'
+import { concat, concatAll, toBin } from '../base/bytes.ts'
 import type { ChainStore } from '../chain/store.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import type { KeyPair } from '../crypto/sign.ts'
@@ -122,7 +122,7 @@ export function createPeers({ engine, store, pool, port, witness, clock, logger,
       if (record === undefined) return null
       records.push(record)
     }
-    const whole = concat(...records)
+    const whole = concatAll(records)
     return Array.from({ length: Math.ceil(whole.length / MAX_FRAME_BYTES) }, (_, i) => whole.subarray(i * MAX_FRAME_BYTES, (i + 1) * MAX_FRAME_BYTES))
   }
 

@@ -6,7 +6,7 @@
 //   3  votes that together are a quorum for one block, one after the other
 //   4  block announcement (the height is decided): see announcement.ts
 
-import { concat } from '../base/bytes.ts'
+import { concat, concatAll } from '../base/bytes.ts'
 import { proposalsHeld, quorumVotes, voteOf } from '../consensus/view.ts'
 import type { Engine } from '../engine/engine.ts'
 import { compactProposal, encodeCompactProposal } from '../protocol/compact.ts'
@@ -61,7 +61,7 @@ export function missingFor(engine: Engine, have: Have): Uint8Array[] {
       })
       const quorum = quorumVotes(consensus, round, type)
       const lacks = type === 'prevote' ? their?.prevoteQuorum !== true : their?.precommitQuorum !== true
-      if (quorum.length > 0 && lacks) quorums.push(frame(FRAME.quorum, concat(...quorum.map(encodeVote))))
+      if (quorum.length > 0 && lacks) quorums.push(frame(FRAME.quorum, concatAll(quorum.map(encodeVote))))
     }
   }
   return [...missingProposals(engine, theirs), ...votes, ...quorums.slice(-2)]

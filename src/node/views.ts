@@ -78,7 +78,7 @@ export function transactionView({ transfer }: Transaction, height: number | null
     amount: transfer.amount.toString(),
     nonce: transfer.nonce,
     expiryHeight: transfer.expiryHeight,
-    memo: new TextDecoder().decode(transfer.memo),
+    memo: new TextDecoder('utf-8', { ignoreBOM: true }).decode(transfer.memo),
     signature: base64(transfer.signature),
     height,
   }

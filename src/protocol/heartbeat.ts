@@ -99,6 +99,13 @@ export function rowOfRecord(record: Uint8Array, genesisHash: Uint8Array): Uint8A
   return signingBytes('pulse/heartbeat/1', genesisHash, record)
 }
 
+/** The rows of many records, one after the other. */
+export function rowsOf(records: readonly Uint8Array[], genesisHash: Uint8Array): Uint8Array {
+  const rows = new Uint8Array(records.length * HEARTBEAT_ROW_SIZE)
+  records.forEach((record, i) => rows.set(rowOfRecord(record, genesisHash), i * HEARTBEAT_ROW_SIZE))
+  return rows
+}
+
 /** Decodes a record; null unless it is canonical. The signature is not checked. @param name hash of signed bytes ‖ signature */
 export function decodeHeartbeat(record: Uint8Array, name: Bin): Heartbeat | null {
   if (record.length !== HEARTBEAT_RECORD_SIZE) return null

@@ -10,7 +10,7 @@ import { initialise } from '../../src/cli/network.ts'
 import { verifyChain } from '../../src/node/verify-chain.ts'
 import { genesisHash } from '../../src/protocol/genesis.ts'
 import { blockIds, genesisOf, livingCore } from './core-fixture.ts'
-import { cleanEnv } from './harness.ts'
+import { BARE_NODE, cleanEnv } from './harness.ts'
 import { SignedMessages } from './signed.ts'
 
 const CHILD = join(import.meta.dirname, 'crash-child.ts')
@@ -31,7 +31,7 @@ const LABELS = [
   ...['create', 'header', 'prune', 'write'].map((step) => `wal:after-${step}`),
 ].sort()
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 
 interface Run {
   readonly blocks: ReadonlyMap<number, string>
@@ -43,7 +43,8 @@ interface Run {
 
 /** @param at the write at which it dies; 0 for none */
 async function runChild(dir: string, at: number, end: number): Promise<Run> {
-  const child = spawn(process.execPath, [CHILD, dir, String(at), String(end)], { env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] })
+  const [command, ...args] = [...BARE_NODE, CHILD, dir, String(at), String(end)]
+  const child = spawn(command, args, { env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] })
   const timer = setTimeout(() => child.kill('SIGTERM'), 60_000)
   let out = ''
   let err = ''

@@ -54,6 +54,9 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   })
 }
 
+/** Node without the hooks that tap puts into every child process of a test: an operator's node has none. */
+export const BARE_NODE = ['env', '-u', 'NODE_OPTIONS', process.execPath] as const
+
 /** The environment without settings of whoever runs the tests. */
 export const cleanEnv = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(PULSE_|TAP|NODE_)/.test(name))),
@@ -79,7 +82,7 @@ interface Launched {
 }
 
 function launch(args: readonly string[], { env = {}, cwd, under = [] }: ProgramOptions): Launched {
-  const [command, ...rest] = [...under, process.execPath, PROGRAM, ...args]
+  const [command, ...rest] = [...under, ...BARE_NODE, PROGRAM, ...args]
   const child = spawn(command!, rest, { cwd, env: cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   let out = ''

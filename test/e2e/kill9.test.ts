@@ -21,7 +21,7 @@ const VERIFY_EVERY = 10
 /** All segments are kept, so that everything that was ever signed can be read at the end. */
 const ENV = { PULSE_WAL_KEEP_SEGMENTS: '10000', PULSE_LOG_LEVEL: 'debug' }
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 
 /** Sends batches of heartbeats of distinct lives, one after the other, until it is told to stop or the node is gone. */
 class Load {

@@ -4,7 +4,6 @@
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { simulate as Simulate } from '../../src/sim/simulate.ts'
 
 /** Replaces a text that must occur exactly once in a file of src/. */
 export interface Change {
@@ -42,7 +41,7 @@ async function run({ changes, firstSeed, seeds }: MutantOrder): Promise<MutantFi
       return wanted.length === 0 ? loaded : { ...loaded, source: wanted.reduce(changed, String(loaded.source)) }
     },
   })
-  const { simulate } = (await import('../../src/sim/simulate.ts')) as { simulate: typeof Simulate }
+  const { simulate } = await import('../../src/sim/simulate.ts')
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     const [violation] = simulate({ seed }).violations
     if (violation !== undefined) return { seed, kind: violation.kind, text: violation.text }

@@ -39,6 +39,13 @@ interface Node {
   decided: { round: number; blockId: Bin } | null
 }
 
+interface Wire {
+  /** Null: the liar, or a peer that passes a message on. */
+  readonly from: Node | null
+  readonly to: Node
+  readonly input: ConsensusInput
+}
+
 const HEIGHT = 3
 const MAX_CALM_TIMERS = 400
 const DURATION_MS: Readonly<Record<TimeoutStep, number>> = { propose: 1_000, prevote: 500, precommit: 500 }
@@ -67,7 +74,7 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
     const options = { height: HEIGHT, validators, priorities, self }
     return { name: `${i}`, options, state: createConsensus(options), log: [], said: new Map(), timers: [], decided: null }
   })
-  const wires: { from: Node | null; to: Node; input: ConsensusInput }[] = []
+  const wires: Wire[] = []
   const blocks = new Map<Bin, boolean>()
   const seen = new Set<string>()
   const roundsLiedIn = new Set<number>()
@@ -168,7 +175,7 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
 
   /** What the liar says when somebody enters a round: different things to different nodes. */
   function lie(round: number): void {
-    if (liar === null || (calm && seed % 3 === 0) || roundsLiedIn.has(round)) return
+    if (liar === null || plotting || (calm && seed % 3 === 0) || roundsLiedIn.has(round)) return
     roundsLiedIn.add(round)
     const self = validators[liar]!.key
     const invented = [id(`lie a ${round}`), id(`lie b ${round}`)]
@@ -198,9 +205,13 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
     }
   }
 
-  /** What is on the wires now arrives in part, the rest is lost; nobody loses what it sent itself. */
-  function deliverSome(percent: number, favourite: Node): void {
-    for (const { from, to, input } of wires.splice(0)) if (from === to || to === favourite || draw(100) < percent) feed(to, input)
+  /** What is on the wires now arrives, unless it is lost; nobody loses what it sent itself. */
+  function deliver(isLost: (to: Node) => boolean): void {
+    const all = wires.splice(0)
+    while (all.length > 0) {
+      const [{ from, to, input }] = all.splice(draw(all.length), 1) as [Wire]
+      if (from === to || !isLost(to)) feed(to, input)
+    }
   }
 
   /**
@@ -215,7 +226,7 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
     const ahead = undecided.filter(({ state }) => state.round === round)
     const favourite = ahead[draw(ahead.length)]
     if (favourite === undefined) return
-    deliverSome(100, favourite) // blocks that were built
+    deliver(() => false) // blocks that were built
     const proposer = proposerFor(favourite.state, round)
     if (liar !== null && proposer === validators[liar]!.key) {
       const blockId = id(`plot ${round}`)
@@ -223,13 +234,13 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
       blocks.set(blockId, true)
       for (const to of nodes) wires.push({ from: null, to, input: proposal(proposer, round, validRound, blockId) })
     }
-    deliverSome(percent, favourite) // proposals
+    deliver(() => draw(100) >= percent) // proposals
     for (const node of nodes) fire(node, 'propose', round)
     tempt(favourite, 'prevote')
-    deliverSome(percent, favourite) // prevotes
+    deliver(() => draw(100) >= percent) // prevotes
     for (const node of nodes) fire(node, 'prevote', round)
     tempt(favourite, 'precommit')
-    deliverSome(30 + draw(50), favourite) // precommits
+    deliver((to) => to !== favourite && to.timers.some(({ step }) => step === 'precommit')) // precommits, just enough to time out
     for (const node of nodes) fire(node, 'precommit', round)
   }
 

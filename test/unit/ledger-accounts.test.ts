@@ -130,6 +130,22 @@ t.test('two edits of one record are edits of one copy', async (t) => {
   t.equal(accounts.get(1)!.balance, 5n)
 })
 
+t.test('a draft knows what it adds to the sum of all balances', async (t) => {
+  const accounts = new Accounts()
+  change(accounts, new Pages(), 3)
+  change(accounts, new Pages(), 3, [0, 2])
+  const { balance } = accounts.get(0)!
+  const draft = accounts.draft(3)
+  t.equal(draft.balanceChange(), 0n)
+  const first = draft.edit(0)
+  t.equal(draft.balanceChange(), 0n, 'touched, not changed')
+  setBalance(draft.bytes, first, balance - 5n)
+  t.equal(draft.balanceChange(), -5n)
+  setBalance(draft.bytes, draft.edit(1), 2n ** 63n)
+  setBalance(draft.bytes, draft.create(device(7), false).at, 2n ** 63n)
+  t.equal(draft.balanceChange(), 2n ** 64n - 5n)
+})
+
 t.test('a draft that is full, and accounts that are loaded twice, are bugs', async (t) => {
   const accounts = new Accounts()
   change(accounts, new Pages(), 2)

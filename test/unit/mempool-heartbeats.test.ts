@@ -99,19 +99,22 @@ t.test('random pools give blocks the oldest, and of each life a series without a
   holds(
     t,
     'reaping',
-    fc.property(fc.array(draft, { maxLength: 60, size: 'max' }), fc.nat({ max: 40 }), fc.integer({ min: 98, max: 110 }), fc.nat({ max: 15 }), (drafts, max, oldestS, span) => {
+    fc.property(fc.array(draft, { maxLength: 60, size: 'max' }), fc.integer({ min: -6, max: 3 }), fc.integer({ min: 98, max: 110 }), fc.nat({ max: 8 }), (drafts, room, oldestS, span) => {
       const pool = poolOf()
       const kept = drafts.map(({ of, sequence, timestampS }) => beat(of, sequence, timestampS)).filter((heartbeat) => offer(pool, heartbeat) === null)
       const newestS = oldestS + span
       const admissible = kept.filter(({ timestampS }) => timestampS >= oldestS && timestampS <= newestS)
+      const max = Math.max(0, admissible.length + room)
       const reaped = pool.reap(max, oldestS, newestS)
       const chosen = new Set(reaped.map(({ name }) => name))
+      const byTime = sorted(admissible).sort((a, b) => a.timestampS - b.timestampS)
+      const expected = sorted(byTime.slice(0, max))
       const isSorted = reaped.every((heartbeat, i) => i === 0 || sorted([reaped[i - 1]!, heartbeat])[0] === reaped[i - 1])
       const youngest = Math.max(...reaped.map(({ timestampS }) => timestampS))
       const oldestFirst = reaped.length === 0 || admissible.every(({ name, timestampS }) => chosen.has(name) || timestampS >= youngest)
       // Whoever is left out is behind all of its life that are in.
       const prefixes = admissible.every((out) => chosen.has(out.name) || !reaped.some((inside) => inside.device === out.device && inside.sequence > out.sequence))
-      return reaped.length === Math.min(max, admissible.length) && chosen.size === reaped.length && isSorted && oldestFirst && prefixes && all(pool).length === kept.length
+      return reaped.length === expected.length && expected.every((heartbeat, i) => reaped[i] === heartbeat) && chosen.size === reaped.length && isSorted && oldestFirst && prefixes && all(pool).length === kept.length
     }),
     { numRuns: 400 },
   )
@@ -147,6 +150,21 @@ t.test('age drops what no block may hold any more', async (t) => {
   t.equal(pool.prune(102, [], () => null, 1_000), 2)
   t.strictSame([pool.count, pool.devices, pool.sizeBytes], [0, 0, 0])
   t.equal(offer(pool, beat(0, 1, 100)), null, 'the room is free again')
+})
+
+t.test('expiring drops what prune would, and asks nothing else', async (t) => {
+  const pool = poolOf({ maxPerDevice: 2 })
+  t.equal(pool.expire(1_000), 0, 'an empty pool')
+  for (const sequence of [1, 2]) pool.add(beat(0, sequence, 100 + sequence))
+  pool.add(beat(1, 1, 105))
+  t.equal(offer(pool, beat(0, 3, 103)), 'too_fast')
+  t.strictSame([101, 100, 102, 102].map((oldestS) => pool.expire(oldestS)), [0, 0, 1, 0])
+  t.equal(offer(pool, beat(0, 3, 103)), null, 'its share is free again')
+  t.equal(pool.devices, 2)
+  t.strictSame([104, 105, 106].map((oldestS) => pool.expire(oldestS)), [2, 0, 1])
+  t.strictSame([pool.count, pool.devices], [0, 0])
+  pool.add(beat(2, 1, 50))
+  t.equal(pool.expire(51), 1, 'also what came later and is older')
 })
 
 type Step = { readonly kind: 'offer'; readonly beat: Heartbeat } | { readonly kind: 'prune'; readonly oldestS: number; readonly last: ReadonlyMap<KeyBin, LastBeat> }

@@ -37,19 +37,25 @@ export function registerTestnet(program: Command, cli: Cli): void {
   action(command, cli, async (run) => {
     const { MAX_NODES, prepareTestnet, TESTNET_DEFAULTS } = await import('../testnet.ts')
     const { runTestnet } = await import('../testnet-live.ts')
+    const { stopSignal } = await import('../hearts.ts')
     const { options } = run
     const hearts = integerFlag(options, '--hearts', 0, 1_000) ?? DEFAULT_HEARTS
-    const seconds = integerFlag(options, '--seconds', 1, 1_000_000)
-    const testnet = prepareTestnet({
-      dir: textOption(options, 'dir') ?? TESTNET_DEFAULTS.dir,
-      nodes: integerFlag(options, '--nodes', 1, MAX_NODES),
-      powers: powersFlag(textOption(options, 'powers')),
-      intervalMs: integerFlag(options, '--interval', 100, 3_600_000),
-      basePort: integerFlag(options, '--base-port', 1, 65_535),
-      baseP2pPort: integerFlag(options, '--base-p2p-port', 1, 65_535),
-      nowMs: run.clock.nowMs(),
-    })
-    await runTestnet(run, testnet, { hearts, seconds })
+    // From here on a Ctrl-C waits until the directories are whole.
+    const stop = stopSignal(run, integerFlag(options, '--seconds', 1, 1_000_000))
+    try {
+      const testnet = prepareTestnet({
+        dir: textOption(options, 'dir') ?? TESTNET_DEFAULTS.dir,
+        nodes: integerFlag(options, '--nodes', 1, MAX_NODES),
+        powers: powersFlag(textOption(options, 'powers')),
+        intervalMs: integerFlag(options, '--interval', 100, 3_600_000),
+        basePort: integerFlag(options, '--base-port', 1, 65_535),
+        baseP2pPort: integerFlag(options, '--base-p2p-port', 1, 65_535),
+        nowMs: run.clock.nowMs(),
+      })
+      await runTestnet(run, testnet, { hearts, signal: stop.signal })
+    } finally {
+      stop.close()
+    }
   })
 }
 
