@@ -8,7 +8,7 @@ import type { BlockView } from '../api/backend.ts'
 import type { CoreInfo, CoreOptions } from './core.ts'
 import { createCore } from './core.ts'
 import type { PeerPort } from './peer-port.ts'
-import type { Methods, ThrownError } from './rpc.ts'
+import type { ThrownError } from './rpc.ts'
 import { answerCall, createCaller, packError } from './rpc.ts'
 
 export interface CoreThreadData {
@@ -70,7 +70,7 @@ try {
   const core = await createCore(options, forwardingLogger(logLevel), events, undefined, peers)
   const { info, ...methods } = core
   port.on('message', (message) => {
-    if (!network.receive(message)) answerCall(port, methods as unknown as Methods, message)
+    if (!network.receive(message)) answerCall(port, methods, message)
   })
   say({ kind: 'ready', info })
 } catch (error) {

@@ -40,7 +40,7 @@ function safeValue(value: unknown, depth: number): unknown {
   if (depth >= MAX_DEPTH) return '…'
   if (Array.isArray(value)) return value.slice(0, MAX_ENTRIES).map((element) => safeValue(element, depth + 1))
   if (value instanceof Set) return [...value].slice(0, MAX_ENTRIES).map((element) => safeValue(element, depth + 1))
-  if (value instanceof Map) return safeObject(Object.fromEntries(value), depth)
+  if (value instanceof Map) return safeObject(Object.fromEntries(value) as Record<string, unknown>, depth)
   return safeObject(value, depth)
 }
 

@@ -57,7 +57,7 @@ export type Config = { readonly [Name in SettingName]: Table[Name] extends Setti
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[]
 
-export const settingOf = (name: SettingName): Setting<unknown> => SETTINGS[name] as Setting<unknown>
+export const settingOf = (name: SettingName): Setting<unknown> => SETTINGS[name]
 
 /** `p2pPort` is `--p2p-port`. */
 export function flagOf(name: SettingName): string {

@@ -9,20 +9,23 @@ import { markVerified } from '../crypto/verified.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ConsensusMessage } from '../engine/input.ts'
 import type { Vote, VoteType } from '../protocol/vote.ts'
-
-export interface Have {
-  /** The height that the sender works on. */
-  readonly height: number
-  /** `round type validator` */
-  readonly votes: ReadonlySet<string>
-  /** `round type`: a quorum for a block is known. */
-  readonly quorums: ReadonlySet<string>
-  /** `round block` */
-  readonly proposals: ReadonlySet<string>
-}
+import type { BlockStore } from './disk.ts'
+import type { Have, Message } from './message.ts'
 
 /** Messages in one answer. */
 const MAX_ANSWER = 64
+/** Blocks in one answer. */
+export const MAX_BLOCKS = 16
+
+/** What an honest node sends to a peer that has this; null if there is nothing. */
+export function answerTo(engine: Engine, store: BlockStore, have: Have): Message | null {
+  if (have.height <= store.head) {
+    const count = Math.min(store.head - have.height + 1, MAX_BLOCKS)
+    return { kind: 'blocks', blocks: Array.from({ length: count }, (_, i) => store.at(have.height + i)!) }
+  }
+  const messages = have.height === engine.consensus.height ? missingMessages(engine, have) : []
+  return messages.length === 0 ? null : { kind: 'missing', messages }
+}
 
 export function haveOf({ consensus }: Engine): Have {
   return {
@@ -34,7 +37,7 @@ export function haveOf({ consensus }: Engine): Have {
 }
 
 /** What this node can send to one of the same height that has this. */
-export function missingMessages({ consensus, candidates }: Engine, have: Have): ConsensusMessage[] {
+function missingMessages({ consensus, candidates }: Engine, have: Have): ConsensusMessage[] {
   const messages: ConsensusMessage[] = []
   for (const { proposal, valid } of proposalsHeld(consensus)) {
     const block = candidates.get(proposal.blockId)?.block

@@ -4,8 +4,18 @@ import type { Verified } from '../crypto/verified.ts'
 import type { ConsensusMessage } from '../engine/input.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import type { Transaction } from '../protocol/transaction.ts'
-import type { Have } from './delivery.ts'
 import type { StoredBlock } from './disk.ts'
+
+export interface Have {
+  /** The height that the sender works on. */
+  readonly height: number
+  /** `round type validator` */
+  readonly votes: ReadonlySet<string>
+  /** `round type`: a quorum for a block is known. */
+  readonly quorums: ReadonlySet<string>
+  /** `round block` */
+  readonly proposals: ReadonlySet<string>
+}
 
 export type Message =
   | ConsensusMessage

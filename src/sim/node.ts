@@ -11,47 +11,24 @@ import type { Input } from '../engine/input.ts'
 import { replay } from '../engine/replay.ts'
 import { step } from '../engine/step.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
-import type { Ledger } from '../ledger/state.ts'
 import type { Block } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import type { Genesis } from '../protocol/genesis.ts'
-import type { Proposal, ProposalStatement } from '../protocol/proposal.ts'
+import type { ProposalStatement } from '../protocol/proposal.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
 import type { Reason } from '../protocol/reason.ts'
-import type { Vote, VoteStatement } from '../protocol/vote.ts'
+import type { VoteStatement } from '../protocol/vote.ts'
 import { voteMessage } from '../protocol/vote.ts'
-import type { Have } from './delivery.ts'
-import { haveOf, missingMessages } from './delivery.ts'
+import { answerTo, haveOf, MAX_BLOCKS } from './delivery.ts'
 import type { StoredBlock } from './disk.ts'
 import { BlockStore, MemoryWal } from './disk.ts'
 import type { Host } from './host.ts'
-import type { Message } from './message.ts'
+import type { Have, Message } from './message.ts'
 import type { Prng } from './prng.ts'
+import type { Villain, Watch } from './roles.ts'
 import type { SignerQuestion } from './signer.ts'
 import { MemorySigner } from './signer.ts'
 import { fieldsOf } from './trace-fields.ts'
-
-/** Sees what a node does; the checker's ears. */
-export interface Watch {
-  /** The node is down; nothing that it had in memory is left. */
-  crashed(node: number): void
-  signedVote(node: number, vote: Vote): void
-  signedProposal(node: number, proposal: Proposal): void
-  /** The block is on this node's disk. */
-  committed(node: number, executed: ExecutedBlock, certificate: Certificate): void
-  /** This is the node's ledger now. */
-  applied(node: number, ledger: Ledger): void
-}
-
-/** Speaks in place of a node that does not keep to the rules. */
-export interface Villain {
-  propose(statement: ProposalStatement, block: Block): void
-  vote(statement: VoteStatement): void
-  /** Whatever comes in. */
-  hear(message: Message): void
-  /** Null to answer like everybody else. */
-  answer(to: number, have: Have): Message | null
-}
 
 export interface NodeOptions {
   readonly index: number
@@ -74,8 +51,6 @@ export interface NodeCounts {
 }
 
 const MEMPOOL = { maxHeartbeats: 1_000, maxTransactions: 1_000, maxBytes: 1 << 20, maxPerDevice: 36, maxPerSender: 16 }
-/** Blocks of a peer that wait for their turn, and that one answer holds. */
-const MAX_FETCHED = 16
 const MAX_STORE_MS = 40
 
 /** Thrown where a crash was to happen. */
@@ -344,7 +319,7 @@ export class SimNode {
 
   #takeFetched(): void {
     const { height } = this.engine!.consensus
-    for (const fetched of this.#fetched.keys()) if (fetched < height || fetched >= height + MAX_FETCHED) this.#fetched.delete(fetched)
+    for (const fetched of this.#fetched.keys()) if (fetched < height || fetched >= height + MAX_BLOCKS) this.#fetched.delete(fetched)
     const next = this.#fetched.get(height)
     if (next !== undefined) this.submit({ kind: 'decided', ...next })
   }
@@ -362,18 +337,7 @@ export class SimNode {
 
   #answer(engine: Engine, to: number, have: Have): void {
     const lie = this.villain?.answer(to, have) ?? null
-    const answer = lie ?? this.#honestAnswer(engine, have)
+    const answer = lie ?? answerTo(engine, this.store, have)
     if (answer !== null) this.#host.send(this.index, to, answer)
-  }
-
-  #honestAnswer(engine: Engine, have: Have): Message | null {
-    if (have.height <= this.store.head) {
-      const blocks: StoredBlock[] = []
-      for (let height = have.height; height <= this.store.head && blocks.length < MAX_FETCHED; height++) blocks.push(this.store.at(height)!)
-      return { kind: 'blocks', blocks }
-    }
-    if (have.height !== engine.consensus.height) return null
-    const messages = missingMessages(engine, have)
-    return messages.length === 0 ? null : { kind: 'missing', messages }
   }
 }

@@ -60,7 +60,10 @@ export class VotesChecker {
     const question = `${node} ${height} ${round} ${step}`
     const said = this.#said.get(question)
     if (said === answer) return false
-    if (said !== undefined) this.#complain('double-sign', height, `node ${node} signs two messages for ${step} of round ${round}`)
+    if (said !== undefined) {
+      this.#complain('double-sign', height, `node ${node} signs two messages for ${step} of round ${round}`)
+      return true
+    }
     this.#said.set(question, answer)
     const position = [height, round, STEPS[step]] as const
     const last = this.#last.get(node)

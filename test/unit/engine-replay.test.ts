@@ -51,7 +51,7 @@ for (const self of ['A', 'B', 'C', 'D', null]) {
       if (engine.phase === 'waiting' || engine.phase === 'deciding') live(engine, input, FIRST_MS + 10 * i, log)
       if (engine.ledger.height > 0) break
       const restored = engineOn(network, self)
-      replay(restored, log, FIRST_MS + 10 * i)
+      replay(restored, log, FIRST_MS + 3_600_000)
       t.equal(stateOf(restored), stateOf(engine), `after input ${i}: ${input.kind}`)
       states.add(stateOf(engine))
     }
@@ -80,6 +80,14 @@ t.test('what was to be signed is asked for again, and logged when it comes back'
   const restored = engineOn(network, 'D')
   t.ok(replay(restored, log, FIRST_MS).some(({ effect }) => show(effect) === 'sign prevote 0 nil'))
   t.strictSame(step(restored, voteIn('D', 'prevote', 0, null), FIRST_MS).map(show), ['log vote', 'broadcast-vote'])
+})
+
+t.test('a proposal is judged by the clock of the moment at which it came', async (t) => {
+  const engine = waitingEngine(network, 'D')
+  const entry = { input: proposalIn(blockBy(network, turnOf(engine, 0)), 0, turnOf(engine, 0)), nowMs: FIRST_MS }
+  const restored = engineOn(network, 'D')
+  const words = replay(restored, [{ input: { kind: 'begin', height: 1 }, nowMs: FIRST_MS }, entry], FIRST_MS + 3_600_000).map(({ effect }) => show(effect))
+  t.ok(words.includes('sign prevote 0 block'), 'the answer is the one that may be signed already', { words })
 })
 
 t.test('a block that was built before the crash is proposed again, not built anew', async (t) => {

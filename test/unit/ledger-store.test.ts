@@ -113,7 +113,7 @@ t.test('the first block stores every account of the genesis, touched or not', as
   const ledger = NETWORK.ledger()
   const only = build(ledger, { heartbeats: [NETWORK.beat({ of: 0, sequence: 1, timestampS: ledger.timestampMs / 1_000 + 1 })] })
   const { accountPages } = blockCommit(ledger, only, certify(only))
-  t.strictSame(accountPages.map(({ page, bytes }) => [page, bytes.length / RECORD_SIZE]).sort(), [[0, PAGE_RECORDS], [1, 3]])
+  t.strictSame(accountPages.map(({ page, bytes }) => [page, bytes.length / RECORD_SIZE]).sort(([a], [b]) => a! - b!), [[0, PAGE_RECORDS], [1, 3]])
   const next = commit(ledger, only)
   const second = build(next, { heartbeats: [NETWORK.beat({ of: 0, sequence: 2, timestampS: next.timestampMs / 1_000 + 1 })] })
   t.equal(blockCommit(next, second, certify(second)).accountPages.length, 1)

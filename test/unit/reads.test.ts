@@ -200,3 +200,15 @@ t.test('accounts come by number, page by page', async (t) => {
   for (const [from, limit] of [[6, 3], [1_000_000, 3], [0, 0]] as const) t.strictSame(indices(from, limit), [])
   t.strictSame(reads.accounts(1, 1)[0], reads.account(fromBin(engine.ledger.accounts.get(1)!.key)))
 })
+
+t.test('what cannot be read is corrupt, and not there is not corrupt', async (t) => {
+  const { engine, store } = await scene(t)
+  const with_ = (change: Partial<ChainStore>): Reads => createReads(engine, { ...store, head: 4, heightOfBlock: (id) => store.heightOfBlock(id), ...change })
+  const code = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => 'fine', (error: { code?: string }) => error.code)
+  const cut = (read: (height: number) => Promise<Uint8Array | undefined>) => (height: number) => read(height).then((bytes) => bytes?.slice(0, -1))
+  t.equal(await code(with_({ header: cut(store.header) }).block(2)), 'corrupt')
+  t.equal(await code(with_({ certificate: cut(store.certificate) }).block(2)), 'corrupt')
+  t.equal(await code(with_({ header: cut(store.header) }).blockHeartbeats(2, 0, 1)), 'corrupt')
+  t.equal(await with_({ header: async () => undefined }).block(2), null)
+  t.equal(await with_({ body: async () => undefined }).blockHeartbeats(2, 0, 1), null)
+})
