@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import type { Bench } from './context.ts'
 import { size } from './context.ts'
 import { repeated } from './figure.ts'
-import type { RawJob, RawResult } from './raw-worker.ts'
+import type { RawJob, RawKind, RawResult } from './raw-worker.ts'
 
 const THREADS = 2
 /** Signers of each thread: far fewer than a node knows, so that memory is no part of the yardstick. */
@@ -14,7 +14,7 @@ const KEYS = 512
 
 export interface RawProbe {
   /** @param threads 1 or 2. @returns verifications per second of each slice, all threads together */
-  measure(curve: RawJob['curve'], threads: number, slices: number, sliceMs: number): Promise<number[]>
+  measure(kind: RawKind, threads: number, slices: number, sliceMs: number): Promise<number[]>
   close(): Promise<void>
 }
 
@@ -22,10 +22,10 @@ export async function openRawProbe(): Promise<RawProbe> {
   const workers = Array.from({ length: THREADS }, () => new Worker(new URL('./raw-worker.ts', import.meta.url), { workerData: { keys: KEYS } }))
   await Promise.all(workers.map((worker) => once(worker, 'message')))
 
-  async function slice(curve: RawJob['curve'], threads: number, durationMs: number): Promise<number> {
+  async function slice(kind: RawKind, threads: number, durationMs: number): Promise<number> {
     const results = await Promise.all(
       workers.slice(0, threads).map(async (worker) => {
-        worker.postMessage({ curve, durationMs } satisfies RawJob)
+        worker.postMessage({ kind, durationMs } satisfies RawJob)
         const [result] = (await once(worker, 'message')) as [RawResult]
         return result
       }),
@@ -34,9 +34,9 @@ export async function openRawProbe(): Promise<RawProbe> {
   }
 
   return {
-    async measure(curve, threads, slices, sliceMs) {
+    async measure(kind, threads, slices, sliceMs) {
       const rates: number[] = []
-      for (let i = 0; i < slices; i++) rates.push(await slice(curve, threads, sliceMs))
+      for (let i = 0; i < slices; i++) rates.push(await slice(kind, threads, sliceMs))
       return rates
     },
     async close() {
@@ -68,14 +68,16 @@ export const rawBench: Bench = {
       // One round of all kinds after the other, so that a slow moment of the machine hits them alike.
       const rates: Record<string, number[]> = {}
       for (let i = 0; i < size(context, 9, 3); i++) {
-        for (const curve of ['p256', 'ed25519'] as const) {
-          for (const threads of [THREADS, 1]) (rates[`${curve} ${threads}`] ??= []).push(...(await probe.measure(curve, threads, 1, sliceMs)))
+        for (const kind of ['p256', 'p1363', 'ed25519'] as const) {
+          for (const threads of [THREADS, 1]) (rates[`${kind} ${threads}`] ??= []).push(...(await probe.measure(kind, threads, 1, sliceMs)))
         }
       }
       return {
         figures: [
           repeated('P-256, two threads', rates['p256 2']!, '/s'),
           repeated('P-256, one thread', rates['p256 1']!, '/s'),
+          repeated('P-256 with r‖s in an options object, two threads', rates['p1363 2']!, '/s'),
+          repeated('P-256 with r‖s in an options object, one thread', rates['p1363 1']!, '/s'),
           repeated('Ed25519, two threads', rates['ed25519 2']!, '/s'),
           repeated('Ed25519, one thread', rates['ed25519 1']!, '/s'),
         ],
