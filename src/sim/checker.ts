@@ -105,10 +105,10 @@ export class Checker {
       return
     }
     if (supply !== expected.supply) this.complain('balance', height, `node ${node} has a supply of ${supply} instead of ${expected.supply}`)
-    if (accounts.length !== expected.accounts.size) this.complain('balance', height, `node ${node} has ${accounts.length} accounts instead of ${expected.accounts.size}`)
+    if (accounts.length !== expected.accounts.size) this.complain('balance', height, `node ${node} has ${accounts.length} accounts`)
     for (const account of accounts) {
-      const holds = holding(account)
-      if (expected.accounts.get(account.key) !== holds) this.complain('balance', height, `node ${node} has ${holds} instead of ${expected.accounts.get(account.key)}`)
+      const [holds, should] = [holding(account), expected.accounts.get(account.key)]
+      if (holds !== should) this.complain('balance', height, `node ${node} has ${holds} instead of ${should}`)
     }
   }
 
@@ -123,13 +123,13 @@ export class Checker {
     const { height } = header
     const parent = this.chain.at(-1)
     const complain: Complain = (kind, text) => this.complain(kind, height, text)
+    const { parentCertificate } = body
     if (height !== this.chain.length + 1) this.complain('parent', height, `follows height ${this.chain.length}`)
-    if (headerId(header) !== id) this.complain('body', height, 'the id is not that of the header')
     if (header.parentId !== (parent?.id ?? toBin(this.#genesisHash))) this.complain('parent', height, 'has another parent')
-    if (header.bodyRoot !== toBin(bodyRoot(body))) this.complain('body', height, 'the body is not that of the header')
-    if (header.parentCertificateRoot !== toBin(certificateRoot(body.parentCertificate))) this.complain('body', height, 'the certificate is not that of the header')
-    if (parent !== undefined && body.parentCertificate !== null) this.#certificate(body.parentCertificate, height - 1, parent.id, 'in the next block')
-    if ((parent === undefined) !== (body.parentCertificate === null)) this.complain('certificate', height, 'its parent has none, or too many')
+    const fits = headerId(header) === id && header.bodyRoot === toBin(bodyRoot(body)) && header.parentCertificateRoot === toBin(certificateRoot(parentCertificate))
+    if (!fits) this.complain('body', height, 'id, header and body do not fit together')
+    if ((parent === undefined) !== (parentCertificate === null)) this.complain('certificate', height, 'its parent has none, or too many')
+    if (parent !== undefined && parentCertificate !== null) this.#certificate(parentCertificate, height - 1, parent.id, 'in the next block')
     const turns = this.#turns.proposers(certificate.round).map((proposer) => this.#keys[proposer])
     if (!turns.includes(header.proposer)) this.complain('turn', height, `its proposer had no turn up to round ${certificate.round}`)
     this.#turns.next()
@@ -141,17 +141,18 @@ export class Checker {
   #certificate({ height, round, blockId, signatures }: Certificate, expectedHeight: number, id: Bin, where: string): void {
     if (height !== expectedHeight || blockId !== id) this.complain('certificate', expectedHeight, `the one ${where} is for another block`)
     const message = voteMessage(this.#genesisHash, { height, round, type: 'precommit', blockId })
+    const wrong = (text: string): void => this.complain('certificate', height, `the one ${where} ${text}`)
     let power = 0n
     let previous = -1
     for (const { validator, signature } of signatures) {
       const key = this.#keys[validator]
-      if (validator <= previous || key === undefined) this.complain('certificate', height, `the one ${where} names validator ${validator} after ${previous}`)
-      else if (!equalBytes(signature, fakeSignature(fromBin(key), message))) this.complain('certificate', height, `validator ${validator} did not sign the one ${where}`)
+      if (validator <= previous || key === undefined) wrong(`names validator ${validator} after ${previous}`)
+      else if (!equalBytes(signature, fakeSignature(fromBin(key), message))) wrong(`was not signed by validator ${validator}`)
       else power += this.#powers[validator]!
       previous = validator
     }
     const total = this.#powers.reduce((sum, each) => sum + each, 0n)
-    if (power * 3n <= total * 2n) this.complain('certificate', height, `the one ${where} has ${power} of ${total}`)
+    if (power * 3n <= total * 2n) wrong(`has ${power} of ${total}`)
   }
 
   #remember(): void {

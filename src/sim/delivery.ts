@@ -41,9 +41,12 @@ function missingMessages({ consensus, candidates }: Engine, have: Have): Consens
   const messages: ConsensusMessage[] = []
   for (const { proposal, valid } of proposalsHeld(consensus)) {
     const block = candidates.get(proposal.blockId)?.block
-    if (valid && block !== undefined && !have.proposals.has(proposalSlot(proposal))) messages.push({ kind: 'proposal', proposed: markVerified({ proposal, block }) })
+    if (!valid || block === undefined || have.proposals.has(proposalSlot(proposal))) continue
+    messages.push({ kind: 'proposal', proposed: markVerified({ proposal, block }) })
   }
-  for (const { slot, votes } of quorums(consensus)) if (!have.quorums.has(slot)) messages.push({ kind: 'quorum', votes: votes.map((vote) => markVerified(vote)) })
+  for (const { slot, votes } of quorums(consensus)) {
+    if (!have.quorums.has(slot)) messages.push({ kind: 'quorum', votes: votes.map((vote) => markVerified(vote)) })
+  }
   for (const vote of votesHeld(consensus)) if (!have.votes.has(voteSlot(vote))) messages.push({ kind: 'vote', vote: markVerified(vote) })
   return messages.slice(0, MAX_ANSWER)
 }

@@ -76,8 +76,9 @@ export class Model {
       const account = this.#account(device)
       const { last } = account
       if (last !== null && sequence <= last.sequence) complain('heartbeat', `${said} after ${last.sequence}`)
-      if (last !== null && (timestampS - last.timestampS) * 1_000 < lifeMinIntervalMs) complain('heartbeat', `${said} after one of ${last.timestampS} s`)
-      if (last === null || this.#activeMs - last.activeMs > BigInt(Math.max(gapMs, gapBlocks * blockIntervalMs))) account.streakStartMs = this.#activeMs
+      if (last !== null && (timestampS - last.timestampS) * 1_000 < lifeMinIntervalMs) complain('heartbeat', `${said}, too soon`)
+      const gap = BigInt(Math.max(gapMs, gapBlocks * blockIntervalMs))
+      if (last === null || this.#activeMs - last.activeMs > gap) account.streakStartMs = this.#activeMs
       account.last = { sequence, timestampS, height: this.#height, activeMs: this.#activeMs }
       const weight = this.#weight(heartbeat, this.#activeMs - account.streakStartMs)
       if (weight >= (weights.get(device) ?? 0n)) weights.set(device, weight)
@@ -87,11 +88,11 @@ export class Model {
 
   #weight({ rateLevel, motionLevel }: Heartbeat, streakMs: bigint): bigint {
     const { alphaPpm, betaPpm, gammaPpm, continuityMs, capNativePpm } = this.#params
-    const continuity = (streakMs * MILLION) / BigInt(continuityMs)
+    const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
     const level = (value: number): bigint => (BigInt(value) * MILLION) / 7n
-    const sum = BigInt(alphaPpm) * level(rateLevel) + BigInt(betaPpm) * level(motionLevel) + BigInt(gammaPpm) * (continuity < MILLION ? continuity : MILLION)
-    const weight = sum / MILLION
-    return weight < BigInt(capNativePpm) ? weight : BigInt(capNativePpm)
+    const continuity = least((streakMs * MILLION) / BigInt(continuityMs), MILLION)
+    const sum = BigInt(alphaPpm) * level(rateLevel) + BigInt(betaPpm) * level(motionLevel) + BigInt(gammaPpm) * continuity
+    return least(sum / MILLION, BigInt(capNativePpm))
   }
 
   /** R(h), halved step by step; whole units by weight, and what is left to the largest remainders. */
@@ -102,7 +103,12 @@ export class Model {
     if (reward < rewardFloor) reward = rewardFloor
     this.supply += reward
     const order = [...this.accounts.keys()]
-    const shares = [...weights].map(([device, weight]) => ({ account: this.#account(device), index: order.indexOf(device), rest: (reward * weight) % total, share: (reward * weight) / total }))
+    const shares = [...weights].map(([device, weight]) => ({
+      account: this.#account(device),
+      index: order.indexOf(device),
+      share: (reward * weight) / total,
+      rest: (reward * weight) % total,
+    }))
     let left = shares.reduce((rest, { share }) => rest - share, reward)
     shares.sort((a, b) => (a.rest === b.rest ? a.index - b.index : a.rest > b.rest ? -1 : 1))
     for (const { account, share } of shares) {

@@ -3,7 +3,7 @@
 import { binToHex } from '../base/bytes.ts'
 import { consensusStatus, proposalsHeld, votesHeld } from '../consensus/view.ts'
 import type { Engine } from '../engine/engine.ts'
-import { createEngine } from '../engine/engine.ts'
+import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../engine/engine.ts'
 import { step } from '../engine/step.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import type { SimNode } from './node.ts'
@@ -14,7 +14,7 @@ export function replayDifference(node: SimNode, genesis: Genesis): string | null
   // A block that was fetched is committed without a word in the log.
   if (engine === null || engine.phase === 'committing') return null
   const { ledger, headCertificate } = node.store.load(genesis)
-  const fresh = createEngine({ ledger, headCertificate, self: engine.self, mempool: { maxHeartbeats: 1, maxTransactions: 1, maxBytes: 1, maxPerDevice: 1, maxPerSender: 1 } })
+  const fresh = createEngine({ ledger, headCertificate, self: engine.self, mempool: DEFAULT_MEMPOOL_LIMITS })
   for (const { input, nowMs } of node.wal.entries()) step(fresh, input, nowMs)
   const live = describe(engine)
   const restored = describe(fresh)

@@ -49,7 +49,7 @@ export class MemorySigner {
       const answer = this.#answers.find((each) => each.round === round && each.step === step)
       if (answer !== undefined) return answer.message === asked ? ok(answer.signature) : err('conflict')
     }
-    if (height < this.#height || (height === this.#height && (round < this.#round || (round === this.#round && step <= this.#step)))) return err('behind')
+    if (!this.#isAfter(height, round, step)) return err('behind')
     const answer = { round, step, message: asked, signature: fakeSignature(fromBin(this.key), message) }
     this.#answers = height === this.#height ? [...this.#answers.slice(1 - MAX_KEPT), answer] : [answer]
     this.#height = height
@@ -64,5 +64,10 @@ export class MemorySigner {
     this.#height = height
     this.#round = this.#step = 0
     this.#answers = []
+  }
+
+  #isAfter(height: number, round: number, step: number): boolean {
+    if (height !== this.#height) return height > this.#height
+    return round === this.#round ? step > this.#step : round > this.#round
   }
 }

@@ -45,7 +45,8 @@ export class VotesChecker {
     const mine = `${node} ${height}`
     const precommits = this.#precommits.get(mine) ?? []
     if (type === 'precommit') {
-      if (!this.#hasQuorum(height, round, 'prevote', blockId)) this.#complain('precommit', height, `node ${node} precommits in round ${round} without a prevote quorum`)
+      const proven = this.#hasQuorum(height, round, 'prevote', blockId)
+      if (!proven) this.#complain('precommit', height, `node ${node} precommits in round ${round} without a prevote quorum`)
       this.#precommits.set(mine, [...precommits, { round, blockId }])
       return
     }
@@ -67,7 +68,8 @@ export class VotesChecker {
     this.#said.set(question, answer)
     const position = [height, round, STEPS[step]] as const
     const last = this.#last.get(node)
-    if (last !== undefined && !isAfter(position, last)) this.#complain('backwards', height, `node ${node} signs ${step} of round ${round} after ${last.join('/')}`)
+    const forwards = last === undefined || isAfter(position, last)
+    if (!forwards) this.#complain('backwards', height, `node ${node} signs ${step} of round ${round} after ${last.join('/')}`)
     this.#last.set(node, position)
     return true
   }

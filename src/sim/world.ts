@@ -49,7 +49,8 @@ export class World implements Host, Watch {
     this.log = new Trace(traceLines)
     this.checker = new Checker(genesis, villain)
     this.network = new Network(scenario.storm, new Prng(seed, 'network'), (delayMs, run) => this.after(delayMs, run))
-    this.members = keys.map((key, index) => new SimNode({ index, key, genesis, prng: new Prng(seed, `node ${index}`), host: this, watch: this, offerMs: OFFER_MS }))
+    const shared = { genesis, host: this, watch: this, offerMs: OFFER_MS }
+    this.members = keys.map((key, index) => new SimNode({ ...shared, index, key, prng: new Prng(seed, `node ${index}`) }))
     if (villain !== null) {
       const node = this.members[villain]!
       node.villain = createEquivocator(node, this, this, new Prng(seed, 'villain'))

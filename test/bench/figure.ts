@@ -2,7 +2,7 @@
 
 import { maximum, median, minimum } from './stats.ts'
 
-export type Unit = '/s' | 'ratio' | 'ms' | 's' | 'MB' | 'bytes' | 'count' | 'cores'
+export type Unit = '/s' | 'ratio' | 'µs' | 'ms' | 's' | 'MB' | 'bytes' | 'count' | 'cores'
 
 export interface Target {
   readonly atMost?: number
@@ -49,8 +49,11 @@ export function formatValue(value: number, unit: Unit): string {
     case 'count':
       return grouped(value)
     case 'ratio':
-    case 'cores':
       return value.toFixed(2)
+    case 'cores':
+      return `${value.toFixed(2)} cores`
+    case 'µs':
+      return `${value.toFixed(1)} µs`
     case 's':
       return `${value.toFixed(2)} s`
     case 'ms':

@@ -55,7 +55,7 @@ async function findRate(context: Context, format: 'binary' | 'json', rawPerS: nu
 
 async function measure(context: Context, format: 'binary' | 'json', seconds: number): Promise<{ figures: Figure[]; notes: string[] }> {
   const probe = await openRawProbe()
-  const roughPerS = median(await probe.measure('p256', 2, 5, size(context, 500, 200)))
+  const roughPerS = median((await probe.measure('p256', 2, 5, size(context, 500, 200))).map(({ perS }) => perS))
   await probe.close()
   const { offeredPerS, tried } = await findRate(context, format, roughPerS)
   const { result, raw } = await besideRaw(size(context, 1_000, 200), () => load(context, format, offeredPerS, seconds))
@@ -74,6 +74,7 @@ async function measure(context: Context, format: 'binary' | 'json', seconds: num
       { name: named('/health, p99'), value: health.p99Ms, unit: 'ms' },
       { name: named('/health, longest'), value: health.maxMs, unit: 'ms' },
       { name: named('node'), value: result.nodeCores, unit: 'cores' },
+      { name: named('node, processor time per heartbeat'), value: (1e6 * result.nodeCores) / result.committedPerS, unit: 'µs' },
       { name: named('generator'), value: generator.cpuMs / generator.durationMs, unit: 'cores' },
     ],
     notes: [

@@ -9,8 +9,10 @@ import { join } from 'node:path'
 import { initialise } from '../../src/cli/network.ts'
 import { verifyChain } from '../../src/node/verify-chain.ts'
 import { genesisHash } from '../../src/protocol/genesis.ts'
-import { blockIds, genesisOf, livingCore } from './core-fixture.ts'
+import { genesisOf } from './core-fixture.ts'
+import type { Teardown } from './harness.ts'
 import { BARE_NODE, cleanEnv } from './harness.ts'
+import type { RecoverAnswer, RecoverCall } from './recover-child.ts'
 import { SignedMessages } from './signed.ts'
 
 const CHILD = join(import.meta.dirname, 'crash-child.ts')
@@ -63,6 +65,30 @@ async function runChild(dir: string, at: number, end: number): Promise<Run> {
   }
 }
 
+/** A process that opens what the crashes left. */
+function startRecoverer(t: Teardown): { recover(dir: string, above: number): Promise<Map<number, string>> } {
+  const [command, ...args] = [...BARE_NODE, join(import.meta.dirname, 'recover-child.ts')]
+  const child = spawn(command, args, { env: cleanEnv(), stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  const calls = new Map<number, PromiseWithResolvers<Map<number, string>>>()
+  let nextId = 1
+  child.on('message', (answer: RecoverAnswer) => {
+    if ('error' in answer) calls.get(answer.id)?.reject(new Error(answer.error))
+    else calls.get(answer.id)?.resolve(new Map(answer.blocks))
+    calls.delete(answer.id)
+  })
+  child.on('exit', () => calls.forEach(({ reject }) => reject(new Error('the recovering process has ended'))))
+  return {
+    recover(dir, above) {
+      const call: RecoverCall = { id: nextId++, dir, above, further: FURTHER }
+      const answer = Promise.withResolvers<Map<number, string>>()
+      calls.set(call.id, answer)
+      child.send(call)
+      return answer.promise
+    },
+  }
+}
+
 t.test('a crash at every write loses nothing that was announced, signs nothing twice, and the chain goes on', async (t) => {
   const root = t.testdir()
   const fresh = join(root, 'fresh')
@@ -80,6 +106,7 @@ t.test('a crash at every write loses nothing that was announced, signs nothing t
   t.same([...new Set(whole.writes)].sort(), LABELS, 'every kind of write comes up')
   t.comment(`${whole.writes.length} writes in ${BLOCKS} blocks`)
 
+  const recoverer = startRecoverer(t)
   const killedAt: string[] = []
   const lostBlocks: string[] = []
   const signing: string[] = []
@@ -108,15 +135,8 @@ t.test('a crash at every write loses nothing that was announced, signs nothing t
       replays++
     }
 
-    const living = await livingCore(dir)
-    try {
-      const found = living.core.status().height
-      await living.height(Math.max(found, ...announced.keys()) + FURTHER)
-      const ids = await blockIds(living.core)
-      for (const [height, id] of announced) if (ids.get(height) !== id) lostBlocks.push(`write ${at} (${run.crash}): block ${height}`)
-    } finally {
-      await living.stop()
-    }
+    const ids = await recoverer.recover(dir, Math.max(0, ...announced.keys()))
+    for (const [height, id] of announced) if (ids.get(height) !== id) lostBlocks.push(`write ${at} (${run.crash}): block ${height}`)
     signed.collect(dir)
     signing.push(...signed.contradictions, ...signed.broken)
     compared += signed.count

@@ -161,7 +161,8 @@ t.test('a record keeps what is written to it, and nothing else', async (t) => {
   const bytes = new Uint8Array(3 * RECORD_SIZE).fill(0xee)
   const at = RECORD_SIZE
   writeNew(bytes, at, device(1), true)
-  const empty = { index: 4, key: device(1), enrolled: true, blocks: 0, balance: 0n, nonce: 0, earned: 0n, lastTimestampS: 0, lastSequence: 0, lastHeight: 0, lastActiveMs: 0, streakStartMs: 0 }
+  const silent = { lastTimestampS: 0, lastSequence: 0, lastHeight: 0, lastActiveMs: 0, streakStartMs: 0 }
+  const empty = { index: 4, key: device(1), enrolled: true, blocks: 0, balance: 0n, nonce: 0, earned: 0n, ...silent }
   t.strictSame(decodeAccount(bytes, at, 4), empty)
   const large = Number.MAX_SAFE_INTEGER
   writeBeat(bytes, at, { timestampS: large, sequence: large - 1, height: large - 2, activeMs: large - 3, streakStartMs: large - 4 })

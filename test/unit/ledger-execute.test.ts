@@ -3,7 +3,7 @@
 import t from 'tap'
 import type { Account } from '../../src/ledger/account.ts'
 import type { Execution } from '../../src/ledger/execute.ts'
-import { applyExecution } from '../../src/ledger/execute.ts'
+import { applyExecution, execute } from '../../src/ledger/execute.ts'
 import type { Ledger } from '../../src/ledger/state.ts'
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts'
 import type { Params } from '../../src/protocol/params.ts'
@@ -108,8 +108,10 @@ t.test('a heartbeat that is left out does not stand for its life, and the next o
   const timestampMs = chain.ledger.timestampMs + 10_000
   const { network } = chain
   const [tooOld, good, tooFast] = [-31, 0, 0].map((s, i) => network.beat({ of: 0, sequence: i + 1, timestampS: timestampMs / 1_000 + s })) as [Heartbeat, Heartbeat, Heartbeat]
-  chain.commit({ timestampMs, heartbeats: sorted([tooOld, good, tooFast, network.beat({ of: 1, sequence: 1, timestampS: timestampMs / 1_000 + 6 }), network.beat({ of: 2, sequence: 1, timestampS: timestampMs / 1_000 })]) })
-  t.strictSame(chain.last!.heartbeats.map(({ device: key, sequence }) => [key, sequence]), sorted([good, network.beat({ of: 2, sequence: 1, timestampS: 1 })]).map(({ device: key, sequence }) => [key, sequence]))
+  const fromFuture = network.beat({ of: 1, sequence: 1, timestampS: timestampMs / 1_000 + 6 })
+  const other = network.beat({ of: 2, sequence: 1, timestampS: timestampMs / 1_000 })
+  chain.commit({ timestampMs, heartbeats: sorted([tooOld, good, tooFast, fromFuture, other]) })
+  t.strictSame(chain.last!.heartbeats, sorted([good, other]))
   t.equal(chain.of(0).lastSequence, 2)
   t.equal(chain.ledger.accounts.find(device(1)), null, 'a heartbeat from the future opens no account')
 })
@@ -124,6 +126,19 @@ t.test('a block whose lives weigh nothing pays nothing and counts for nobody', a
   const later = chain.ledger.timestampMs + 1_000
   chain.commit({ timestampMs: later, heartbeats: sorted([chain.beat(0, later, { rateLevel: 0 }), chain.beat(1, later, { rateLevel: 7 })]) })
   t.strictSame([0, 1].map((who) => [chain.of(who).blocks, chain.of(who).balance]), [[1, 0n], [1, chain.last!.minted]], 'whoever takes part in a rewarded block is counted')
+})
+
+t.test('lives below the threshold count, but mint nothing', async (t) => {
+  for (const [lives, minted] of [[1, 0n], [2, 100n * 10n ** 8n], [3, 100n * 10n ** 8n]] as const) {
+    const chain = new Chain({ threshold: 2 })
+    const timestampMs = chain.ledger.timestampMs + 1_000
+    const heartbeats = sorted(Array.from({ length: lives }, (_, of) => chain.beat(of, timestampMs)))
+    const execution = execute(chain.ledger, { height: 1, timestampMs, heartbeats, transactions: [] }, () => t.fail('all are valid'))
+    t.equal(execution.minted, minted, `${lives} of 2`)
+    t.equal(execution.shares.length, lives)
+    t.equal(execution.state.cumulativeLifePpm, BigInt(execution.weightPpm))
+    t.ok(execution.weightPpm > 0)
+  }
 })
 
 t.test('a sender is alive in the block of its heartbeat and aliveBlocks after it', async (t) => {
@@ -185,7 +200,8 @@ t.test('a transfer expires after its last height', async (t) => {
 t.test('an account that a transfer opened is not enrolled', async (t) => {
   const network = networkOf({ enrolled: true }, { enrolled: [device(0)] })
   const nextS = (ledger: Ledger): number => ledger.timestampMs / 1_000 + 1
-  const ledger = grow(network.ledger(), { heartbeats: [network.beat({ of: 0, sequence: 1, timestampS: nextS(network.ledger()) })], transactions: [network.transfer({ from: 0, to: 1, amount: 10_000_000n })] })
+  const first = network.beat({ of: 0, sequence: 1, timestampS: nextS(network.ledger()) })
+  const ledger = grow(network.ledger(), { heartbeats: [first], transactions: [network.transfer({ from: 0, to: 1, amount: 10_000_000n })] })
   const both = sorted([0, 1, 2].map((of) => network.beat({ of, sequence: 2, timestampS: nextS(ledger) })))
   t.strictSame(build(ledger, { heartbeats: both }).execution.heartbeats.map(({ device: key }) => key), [device(0)])
   t.match([0, 1].map((who) => ledger.accounts.find(device(who))), [{ enrolled: true }, { enrolled: false }])

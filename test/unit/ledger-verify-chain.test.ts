@@ -5,15 +5,17 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import t from 'tap'
 import type { Test } from 'tap'
-import { toHex } from '../../src/base/bytes.ts'
+import { binToHex, toHex } from '../../src/base/bytes.ts'
 import { Bucket, heightKey, pageKey } from '../../src/chain/buckets.ts'
 import { seal, unseal } from '../../src/chain/seal.ts'
 import { openChainStore } from '../../src/chain/store.ts'
+import type { KeyBin } from '../../src/crypto/keys.ts'
 import type { KeyPair } from '../../src/crypto/sign.ts'
 import type { Candidate, ExecutedBlock } from '../../src/ledger/blocks.ts'
 import { buildBlock } from '../../src/ledger/blocks.ts'
 import { stateRoot } from '../../src/ledger/state.ts'
 import { encodeStoredBody } from '../../src/node/body-codec.ts'
+import type { StoredHeader } from '../../src/node/header-codec.ts'
 import { decodeStoredHeader, encodeStoredHeader } from '../../src/node/header-codec.ts'
 import { blockCommit } from '../../src/node/ledger-store.ts'
 import type { VerifyReport } from '../../src/node/verify-chain.ts'
@@ -30,7 +32,6 @@ import { beatBy, certifiedBy, keyOf, keysOf, rawKeyOf, transferBy, VALIDATOR, WI
 const NETWORK = networkOf({}, { validators: [{ key: rawKeyOf(VALIDATOR), nodeKey: rawKeyOf(WITNESS), power: 1_000_000 }] })
 const { hash: HASH } = NETWORK
 const HEIGHT = 4
-const STRANGER = keysOf(1)
 
 interface ChainOptions {
   /** Who signs the certificates. */
@@ -93,7 +94,9 @@ t.test('an honest chain passes, with its figures', async (t) => {
   const progress: [number, number][] = []
   const report = await verifyChain({ dataDir: await directory(t), threads: 2, onProgress: (done, total) => progress.push([done, total]) })
   const { ledger } = HONEST
-  t.match(report, { height: HEIGHT, heartbeats: 3 * (HEIGHT - 1) + 5, transactions: HEIGHT, supply: ledger.supply, headId: toHex(Uint8Array.from(ledger.headId, (c) => c.charCodeAt(0))), stateRoot: toHex(stateRoot(ledger, ledger.accountsRoot)) })
+  t.match(report, { height: HEIGHT, heartbeats: 3 * (HEIGHT - 1) + 5, transactions: HEIGHT, supply: ledger.supply })
+  t.equal(report.headId, binToHex(ledger.headId))
+  t.equal(report.stateRoot, toHex(stateRoot(ledger, ledger.accountsRoot)))
   t.strictSame(progress, [1, 2, 3, 4].map((done) => [done, HEIGHT]))
 })
 
@@ -112,35 +115,44 @@ function storedBody(change: Partial<typeof body>, swapOpened = false): Uint8Arra
   const opened = [keyOf(keysOf(3)), keyOf(keysOf(4))].sort()
   const known = HONEST.blocks.slice(0, HEIGHT - 1).reduce((grown, each) => commit(grown, each.block), NETWORK.ledger())
   const names = swapOpened ? [...opened].reverse() : opened
-  return encodeStoredBody({ ...body, ...change }, { timestampMs: header.timestampMs, opened: names, indexOf: (key) => known.accounts.indexOf(key) ?? known.accounts.count + names.indexOf(key) })
+  const indexOf = (key: KeyBin): number => known.accounts.indexOf(key) ?? known.accounts.count + names.indexOf(key)
+  return encodeStoredBody({ ...body, ...change }, { timestampMs: header.timestampMs, opened: names, indexOf })
 }
 
+const bodyKey = (height: number): Uint8Array => heightKey(Bucket.bodies, height)
+const headerKey = (height: number): Uint8Array => heightKey(Bucket.headers, height)
+const certificateKey = (height: number): Uint8Array => heightKey(Bucket.certificates, height)
+/** The summary beside a header, changed. */
+const summary = (change: Partial<StoredHeader>) => (value: Uint8Array): Uint8Array => encodeStoredHeader({ ...decodeStoredHeader(value)!, ...change })
+/** The last certificate, changed. */
+const certified = (change: Partial<Certificate>) => (): Uint8Array => encodeCertificate({ ...lastCertificate, ...change })
+
 const rows: [desc: string, key: Uint8Array, change: (value: Uint8Array) => Uint8Array | null, code: string, message: RegExp][] = [
-  ['the signature of a heartbeat', heightKey(Bucket.bodies, 2), flip(-TRANSACTIONS - 1), 'failed', /Block 2 is wrong: it holds a signature that does not verify/],
-  ['the evidence of a heartbeat', heightKey(Bucket.bodies, 2), flip(-TRANSACTIONS - 90), 'failed', /Block 2.*signature/],
-  ['the levels of a heartbeat', heightKey(Bucket.bodies, 2), flip(-TRANSACTIONS - 97), 'failed', /Block 2.*signature/],
-  ['the memo of a transfer', heightKey(Bucket.bodies, 2), flip(-1), 'failed', /Block 2.*signature/],
-  ['the signature of a transfer', heightKey(Bucket.bodies, 2), flip(-TRANSACTIONS + 10), 'failed', /Block 2.*signature/],
-  ['the kind of a transaction', heightKey(Bucket.bodies, 2), flip(-TRANSACTIONS + 6), 'failed', /Block 2 is wrong: a transaction is malformed/],
-  ['a body without a heartbeat that was there', heightKey(Bucket.bodies, HEIGHT), () => storedBody({ heartbeats: body.heartbeats.slice(1) }), 'failed', /bodyRoot/],
-  ['a body with a heartbeat twice', heightKey(Bucket.bodies, HEIGHT), () => storedBody({ heartbeats: [body.heartbeats[0]!, ...body.heartbeats] }), 'failed', /heartbeat 1 is not valid: order/],
-  ['a body without its transfer', heightKey(Bucket.bodies, HEIGHT), () => storedBody({ transactions: [] }), 'failed', /bodyRoot/],
-  ['a body with another certificate of its parent', heightKey(Bucket.bodies, HEIGHT), () => storedBody({ parentCertificate: { ...body.parentCertificate!, round: 1 } }), 'failed', /signature/],
-  ['a body without the certificate of its parent', heightKey(Bucket.bodies, HEIGHT), () => storedBody({ parentCertificate: null }), 'failed', /parent_certificate/],
-  ['accounts that are listed in another order', heightKey(Bucket.bodies, HEIGHT), () => storedBody({}, true), 'failed', /Block 4 is wrong: the accounts that it opened/],
-  ['a body that is stored again as it was', heightKey(Bucket.bodies, HEIGHT), () => storedBody({}), 'passes', /./],
-  ['a body that is cut off', heightKey(Bucket.bodies, 3), (value) => value.slice(0, -1), 'corrupt', /block 3/],
-  ['no body', heightKey(Bucket.bodies, 3), () => null, 'corrupt', /(block|height) 3/],
-  ['the state root in a header', heightKey(Bucket.headers, 2), flip(125), 'failed', /Block 2/],
-  ['the timestamp in a header', heightKey(Bucket.headers, 2), flip(45), 'failed', /Block 2/],
-  ['a header that is cut off', heightKey(Bucket.headers, 2), (value) => value.slice(1), 'corrupt', /block 2 cannot be read/],
-  ['the reward beside a header', heightKey(Bucket.headers, 2), (value) => encodeStoredHeader({ ...decodeStoredHeader(value)!, minted: 1n }), 'failed', /Block 2 is wrong: the summary/],
-  ['the number of heartbeats beside a header', heightKey(Bucket.headers, 2), (value) => encodeStoredHeader({ ...decodeStoredHeader(value)!, heartbeats: 4 }), 'failed', /Block 2 is wrong: the summary/],
-  ['the signature in a certificate', heightKey(Bucket.certificates, 2), flip(-1), 'failed', /signature/],
-  ['the round of a certificate', heightKey(Bucket.certificates, 2), flip(8), 'failed', /signature/],
-  ['a certificate without signatures', heightKey(Bucket.certificates, HEIGHT), () => encodeCertificate({ ...lastCertificate, signatures: [] }), 'failed', /Block 4 is wrong: its certificate is not for it, or has no quorum/],
-  ['a certificate of somebody who is no validator', heightKey(Bucket.certificates, HEIGHT), () => encodeCertificate({ ...lastCertificate, signatures: [{ ...lastCertificate.signatures[0]!, validator: 1 }] }), 'failed', /unknown validator/],
-  ['the certificate of another block', heightKey(Bucket.certificates, HEIGHT), () => encodeCertificate(HONEST.blocks[0]!.certificate), 'failed', /Block 4 is wrong: its certificate is not for it/],
+  ['the signature of a heartbeat', bodyKey(2), flip(-TRANSACTIONS - 1), 'failed', /Block 2 is wrong: it holds a signature that does not verify/],
+  ['the evidence of a heartbeat', bodyKey(2), flip(-TRANSACTIONS - 90), 'failed', /Block 2.*signature/],
+  ['the levels of a heartbeat', bodyKey(2), flip(-TRANSACTIONS - 97), 'failed', /Block 2.*signature/],
+  ['the memo of a transfer', bodyKey(2), flip(-1), 'failed', /Block 2.*signature/],
+  ['the signature of a transfer', bodyKey(2), flip(-TRANSACTIONS + 10), 'failed', /Block 2.*signature/],
+  ['the kind of a transaction', bodyKey(2), flip(-TRANSACTIONS + 6), 'failed', /Block 2 is wrong: a transaction is malformed/],
+  ['a body without a heartbeat that was there', bodyKey(HEIGHT), () => storedBody({ heartbeats: body.heartbeats.slice(1) }), 'failed', /bodyRoot/],
+  ['a body with a heartbeat twice', bodyKey(HEIGHT), () => storedBody({ heartbeats: [body.heartbeats[0]!, ...body.heartbeats] }), 'failed', /heartbeat 1 is not valid: order/],
+  ['a body without its transfer', bodyKey(HEIGHT), () => storedBody({ transactions: [] }), 'failed', /bodyRoot/],
+  ['a body with another certificate of its parent', bodyKey(HEIGHT), () => storedBody({ parentCertificate: { ...body.parentCertificate!, round: 1 } }), 'failed', /signature/],
+  ['a body without the certificate of its parent', bodyKey(HEIGHT), () => storedBody({ parentCertificate: null }), 'failed', /parent_certificate/],
+  ['accounts that are listed in another order', bodyKey(HEIGHT), () => storedBody({}, true), 'failed', /Block 4 is wrong: the accounts that it opened/],
+  ['a body that is stored again as it was', bodyKey(HEIGHT), () => storedBody({}), 'passes', /./],
+  ['a body that is cut off', bodyKey(3), (value) => value.slice(0, -1), 'corrupt', /block 3/],
+  ['no body', bodyKey(3), () => null, 'corrupt', /(block|height) 3/],
+  ['the state root in a header', headerKey(2), flip(125), 'failed', /Block 2/],
+  ['the timestamp in a header', headerKey(2), flip(45), 'failed', /Block 2/],
+  ['a header that is cut off', headerKey(2), (value) => value.slice(1), 'corrupt', /block 2 cannot be read/],
+  ['the reward beside a header', headerKey(2), summary({ minted: 1n }), 'failed', /Block 2 is wrong: the summary/],
+  ['the number of heartbeats beside a header', headerKey(2), summary({ heartbeats: 4 }), 'failed', /Block 2 is wrong: the summary/],
+  ['the signature in a certificate', certificateKey(2), flip(-1), 'failed', /signature/],
+  ['the round of a certificate', certificateKey(2), flip(8), 'failed', /signature/],
+  ['a certificate without signatures', certificateKey(HEIGHT), certified({ signatures: [] }), 'failed', /Block 4 is wrong: its certificate is not for it, or has no quorum/],
+  ['a certificate of somebody who is no validator', certificateKey(HEIGHT), certified({ signatures: [{ ...lastCertificate.signatures[0]!, validator: 1 }] }), 'failed', /unknown validator/],
+  ['the certificate of another block', certificateKey(HEIGHT), certified(HONEST.blocks[0]!.certificate), 'failed', /Block 4 is wrong: its certificate is not for it/],
   ['a balance', pageKey(0), flip(41), 'corrupt', /accounts do not agree/],
 ]
 
@@ -154,7 +166,7 @@ for (const [desc, key, change, code, message] of rows) {
 }
 
 t.test('certificates that another key signed do not pass', async (t) => {
-  t.match(await failure(await directory(t, blocksOf({ validator: { ...STRANGER, publicKey: VALIDATOR.publicKey, secretKey: WITNESS.secretKey, curve: 'ed25519' } }))), { code: 'failed', message: /signature/ })
+  t.match(await failure(await directory(t, blocksOf({ validator: WITNESS }))), { code: 'failed', message: /signature/ })
 })
 
 t.test('a certificate of the parent that only the next block carries is verified too', async (t) => {

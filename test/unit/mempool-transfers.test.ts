@@ -59,7 +59,12 @@ t.test('bounds, at them and one past them', async (t) => {
   const perSender = poolOf({ maxPerSender: 2 })
   t.strictSame([0, 1, 2].map((nonce) => offer(perSender, transfer(0, nonce, 1n), rich)), [null, null, 'mempool_full'])
   t.equal(offer(perSender, transfer(1, 0, 1n), rich), null, 'another sender has its own share')
-  for (const [maxBytes, expected] of [[3 * SIZE + 10, [null, null, null]], [3 * SIZE + 9, [null, null, 'mempool_full']], [2 * SIZE, [null, null, 'mempool_full']], [2 * SIZE - 1, [null, 'mempool_full', 'nonce_gap']]] as const) {
+  for (const [maxBytes, expected] of [
+    [3 * SIZE + 10, [null, null, null]],
+    [3 * SIZE + 9, [null, null, 'mempool_full']],
+    [2 * SIZE, [null, null, 'mempool_full']],
+    [2 * SIZE - 1, [null, 'mempool_full', 'nonce_gap']],
+  ] as const) {
     const sized = poolOf({ maxBytes })
     const transactions = [transfer(0, 0, 1n), transfer(0, 1, 1n), transfer(0, 2, 1n, { memo: new Uint8Array(10).fill(65) })]
     t.strictSame(transactions.map((transaction) => offer(sized, transaction, rich)), expected, `${maxBytes} bytes`)
@@ -115,14 +120,17 @@ t.test('a block drops what is used, expired or no longer covered, and what stand
   }
 })
 
-const steps = fc.array(
-  fc.oneof(
-    { weight: 12, arbitrary: fc.record({ kind: fc.constant('offer' as const), from: fc.nat({ max: 3 }), ahead: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -2, max: 1 }) }), amount: fc.oneof(fc.bigInt({ min: 1n, max: 5n }), fc.bigInt({ min: 1n, max: 60n })), expiryHeight: fc.integer({ min: 2, max: 20 }) }) },
-    // A block: it takes some of what waits in order, and gives every account some income.
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('block' as const), taken: fc.nat({ max: 4 }), income: fc.bigInt({ min: 0n, max: 40n }), lost: fc.boolean() }) },
-  ),
-  { maxLength: 80, size: 'max' },
-)
+const offering = fc.record({
+  kind: fc.constant('offer' as const),
+  from: fc.nat({ max: 3 }),
+  /** Of the nonce that comes next. */
+  ahead: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -2, max: 1 }) }),
+  amount: fc.oneof(fc.bigInt({ min: 1n, max: 5n }), fc.bigInt({ min: 1n, max: 60n })),
+  expiryHeight: fc.integer({ min: 2, max: 20 }),
+})
+/** A block: it takes some of what waits in order, and gives every account some income or takes half of what it has. */
+const committing = fc.record({ kind: fc.constant('block' as const), taken: fc.nat({ max: 4 }), income: fc.bigInt({ min: 0n, max: 40n }), lost: fc.boolean() })
+const steps = fc.array(fc.oneof({ weight: 12, arbitrary: offering }, { weight: 1, arbitrary: committing }), { maxLength: 80, size: 'max' })
 
 t.test('random steps keep every sender’s transfers contiguous, covered and counted', async (t) => {
   const options = { maxTransfers: 7, maxBytes: SIZE * 6, maxPerSender: 3 }

@@ -26,7 +26,8 @@ const MEMO = '\uFEFF ♥ \0'
 
 const hex = (bin: string): string => toHex(fromBin(bin))
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
-const certify = ({ id, block }: ExecutedBlock): Certificate => ({ height: block.header.height, round: 2, blockId: id, signatures: [0, 2].map((validator) => ({ validator, signature: bytesOf(`${validator}`, 64) })) })
+const SIGNATURES = [0, 2].map((validator) => ({ validator, signature: bytesOf(`${validator}`, 64) }))
+const certify = ({ id, block }: ExecutedBlock): Certificate => ({ height: block.header.height, round: 2, blockId: id, signatures: SIGNATURES })
 
 interface Scene {
   readonly reads: Reads
@@ -44,8 +45,11 @@ async function scene(t: Test): Promise<Scene> {
   for (let height = 1; height <= 4; height++) {
     const timestampS = GENESIS_TIME_MS / 1_000 + height
     const heartbeats = sorted((height === 1 ? [0, 1, 2, 3] : [0, 1, 2]).map((of) => NETWORK.beat({ of, sequence: 10 * height, timestampS, rateLevel: of, witness: `${of}` })))
-    const transactions = height === 2 ? [NETWORK.transfer({ from: 0, to: 1, amount: 5n, memo: new TextEncoder().encode(MEMO) }), NETWORK.transfer({ from: 0, to: 40, amount: 10_000_000n, nonce: 1 })] : []
-    const block = build(ledger, { heartbeats, transactions })
+    const transactions = [
+      NETWORK.transfer({ from: 0, to: 1, amount: 5n, memo: new TextEncoder().encode(MEMO) }),
+      NETWORK.transfer({ from: 0, to: 40, amount: 10_000_000n, nonce: 1 }),
+    ]
+    const block = build(ledger, { heartbeats, transactions: height === 2 ? transactions : [] })
     await store.commit(blockCommit(ledger, block, certify(block)))
     ledger = commit(ledger, block)
     blocks.push(block)

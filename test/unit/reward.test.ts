@@ -48,7 +48,11 @@ t.test('the reward at the ends of its parameters', async (t) => {
 const reward = fc.oneof(fc.bigInt({ min: 0n, max: 1_000_000n * COIN }), fc.constantFrom(0n, 1n, 2n, 7n, COIN / 100n, 100n * COIN, 1_000_000n * COIN))
 const weight = fc.oneof(fc.nat({ max: 1_000_000 }), fc.constantFrom(0, 1, 142_857, 999_999, 1_000_000))
 const weights = fc
-  .oneof(fc.array(weight, { minLength: 1, maxLength: 40 }), fc.array(fc.constantFrom(0, 1, 2), { minLength: 1, maxLength: 40 }), fc.tuple(fc.integer({ min: 1, max: 200 }), weight).map(([count, same]) => Array<number>(count).fill(same)))
+  .oneof(
+    fc.array(weight, { minLength: 1, maxLength: 40 }),
+    fc.array(fc.constantFrom(0, 1, 2), { minLength: 1, maxLength: 40 }),
+    fc.tuple(fc.integer({ min: 1, max: 200 }), weight).map(([count, same]) => Array<number>(count).fill(same)),
+  )
   .filter((drawn) => drawn.some((value) => value > 0))
 
 t.test('the shares add up to the reward, and each is within one unit of its exact fraction', async (t) => {

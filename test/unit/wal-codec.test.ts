@@ -21,7 +21,9 @@ const round = fc.nat({ max: 1_000_000 })
 
 const timer: fc.Arbitrary<LoggedInput> = fc.oneof(
   arbitrary.uint53.map((height): LoggedInput => ({ kind: 'timer', timer: { name: 'interval', height } })),
-  fc.record({ height: arbitrary.uint53, round, step: fc.constantFrom('propose' as const, 'prevote' as const, 'precommit' as const) }).map(({ height, round: of, step }): LoggedInput => ({ kind: 'timer', timer: { name: 'timeout', height, round: of, step } })),
+  fc
+    .record({ height: arbitrary.uint53, round, step: fc.constantFrom('propose' as const, 'prevote' as const, 'precommit' as const) })
+    .map(({ height, round: of, step }): LoggedInput => ({ kind: 'timer', timer: { name: 'timeout', height, round: of, step } })),
 )
 
 const proposed = (proposal: Proposal, block: Block): LoggedInput => ({ kind: 'proposal', proposed: markVerified({ proposal: { ...proposal, blockId: headerId(block.header) }, block }) })
@@ -91,7 +93,8 @@ t.test('a block is written once, whoever brought it', async (t) => {
 
 t.test('a proposal that names another block than it carries spoils nothing', async (t) => {
   const lie: LoggedInput = { kind: 'proposal', proposed: markVerified({ proposal: { ...statement, blockId: headerId(one.header) }, block: other }) }
-  const orders: LoggedInput[][] = [[lie, proposed(statement, one)], [proposed(statement, one), lie, proposed(statement, one)], [lie, proposed(statement, other), proposed(statement, one)], [lie, lie]]
+  const [first, second] = [proposed(statement, one), proposed(statement, other)]
+  const orders: LoggedInput[][] = [[lie, first], [first, lie, first], [lie, second, first], [lie, lie]]
   for (const [i, order] of orders.entries()) {
     const entries = order.map((input): LoggedEntry => ({ input, nowMs: 5 }))
     t.ok(same(decodeWal(encodeAll(entries), GENESIS_HASH), entries), `order ${i}`)

@@ -57,7 +57,7 @@ export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng:
       timestampMs: block.header.timestampMs + prng.between(1, 20),
       proposer: node.key,
       parentCertificate: headCertificate,
-      heartbeats: prng.chance(500_000) ? block.body.heartbeats : [...heartbeats].sort((a, b) => compareBin(a.device, b.device) || a.sequence - b.sequence),
+      heartbeats: prng.chance(500_000) ? block.body.heartbeats : [...heartbeats].sort(byDevice),
       transactions: prng.shuffled(transactions),
     })
     return twin === null ? null : { statement: { ...statement, validRound: -1, blockId: twin.id }, block: twin.block }
@@ -74,7 +74,8 @@ export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng:
     propose(statement, block) {
       const twin = twinOf(statement, block)
       const mine = { kind: 'proposal', proposed: markVerified({ proposal: signedProposal(statement), block }) } as const
-      const other = twin === null ? mine : ({ kind: 'proposal', proposed: markVerified({ proposal: signedProposal(twin.statement), block: twin.block }) } as const)
+      const shown = twin ?? { statement, block }
+      const other = { kind: 'proposal', proposed: markVerified({ proposal: signedProposal(shown.statement), block: shown.block }) } as const
       for (const peer of peers) {
         const first = faceFor(statement.height, statement.round, peer) === 0 ? mine : other
         if (!prng.chance(100_000)) host.send(node.index, peer, first)
@@ -121,6 +122,8 @@ export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng:
 }
 
 const MAX_HEARD = 64
+
+const byDevice = (a: Heartbeat, b: Heartbeat): number => compareBin(a.device, b.device) || a.sequence - b.sequence
 
 function keep<T>(list: T[], added: readonly T[]): void {
   list.push(...added)
