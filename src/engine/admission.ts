@@ -13,8 +13,10 @@ import type { LastBeat } from '../mempool/heartbeats.ts'
 import type { Verdict } from './effect.ts'
 import type { Engine } from './engine.ts'
 
-/** All checks of a heartbeat but its signature. Changes nothing, so it may run before the signature is verified. */
+/** All checks of a heartbeat but its signature. Remembers nothing, so it may run before the signature is verified. */
 export function precheckHeartbeat(engine: Engine, heartbeat: Heartbeat, nowMs: number): Reason | null {
+  // Where no block comes, nothing else makes room.
+  engine.heartbeats.expire(oldestS(engine, nowMs))
   return admitHeartbeat(engine.ledger, heartbeat, nowMs) ?? engine.heartbeats.check(heartbeat, engine.ledger.params.lifeMinIntervalMs)
 }
 

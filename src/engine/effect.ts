@@ -29,5 +29,7 @@ export type Effect =
   | { readonly kind: 'verdicts'; readonly ticket: number; readonly verdicts: readonly Verdict[] }
   /** A validator signed two different votes for one height, round and type. */
   | { readonly kind: 'equivocation'; readonly first: Vote; readonly second: Vote }
+  /** More than 2/3 signed a block that is not valid here: one of us is wrong, and this node must not go on. */
+  | { readonly kind: 'diverged'; readonly height: number; readonly blockId: Bin }
   /** For logs and metrics. */
   | { readonly kind: 'round'; readonly height: number; readonly round: number; readonly proposer: Bin }

@@ -11,7 +11,7 @@ import { blocksNeeded } from '../consensus/view.ts'
 import { backedBlocks } from '../consensus/vote-keeper.ts'
 import type { Verified } from '../crypto/verified.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
-import { buildBlock, earliestTimestampMs, validateBlock } from '../ledger/blocks.ts'
+import { buildBlock, earliestTimestampMs, heartbeatLimit, validateBlock } from '../ledger/blocks.ts'
 import type { Block } from '../protocol/block.ts'
 import { bodyRoot } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
@@ -30,6 +30,8 @@ export const isOurHeight = (engine: Engine, height: number): boolean => height =
 /** Round 0 begins by itself when the interval is over and our own pool has enough lives; a sleeping network is quiet. */
 export function isReady(engine: Engine, nowMs: number): boolean {
   const { ledger, heartbeats } = engine
+  // What is too old for a block is no life.
+  heartbeats.expire(oldestS(engine, nowMs))
   return nowMs >= earliestTimestampMs(ledger) && heartbeats.devices >= ledger.params.threshold
 }
 
@@ -71,7 +73,7 @@ function build(engine: Engine, nowMs: number): ExecutedBlock | null {
     timestampMs: nowMs,
     proposer: self,
     parentCertificate: engine.headCertificate,
-    heartbeats: heartbeats.reap(params.maxHeartbeats, oldestS(engine, nowMs), newestS),
+    heartbeats: heartbeats.reap(heartbeatLimit(params), oldestS(engine, nowMs), newestS),
     transactions: transfers.reap(params.maxTransactions),
   })
 }

@@ -142,4 +142,5 @@ function onDecided(engine: Engine, input: Extract<Input, { kind: 'decided' }>, e
   if (!hasQuorum(certificate, engine.ledger.validators) || !isWhole(block, certificate.blockId)) return
   const executed = validated(engine, certificate.blockId, block)
   if (executed !== null) commit(engine, executed, certificate, effects)
+  else effects.push({ kind: 'diverged', height: certificate.height, blockId: certificate.blockId })
 }

@@ -13,6 +13,7 @@ import { rawKey } from '../crypto/keys.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../engine/engine.ts'
 import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
 import { blockReward } from '../ledger/reward.ts'
+import type { Ledger } from '../ledger/state.ts'
 import { stateRoot } from '../ledger/state.ts'
 import { genesisHash as hashOf } from '../protocol/genesis.ts'
 import { systemClock } from '../ops/clock.ts'
@@ -101,7 +102,8 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const isValidator = ledger.validators.some(({ key }) => key === validatorKey)
     const signer = isValidator ? createSigner({ keys: validatorKeys, path: paths.lastSigned, onWrite }) : null
     const wal = openWal({ dir: paths.wal, keepSegments: config.walKeepSegments, onWrite })
-    refuseLostBlocks(ledger.height, signer, wal)
+    refuseLostBlocks(ledger, signer, wal, logger)
+    if (!isValidator) logger.warn('Validator key is none of the network: this node follows only', {})
 
     const engine = createEngine({
       ledger,
@@ -111,7 +113,8 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
         ...DEFAULT_MEMPOOL_LIMITS,
         maxHeartbeats: config.mempoolHeartbeats,
         maxTransactions: config.mempoolTransactions,
-        maxBytes: config.mempoolBytes,
+        // Each of the two pools may use half.
+        maxBytes: Math.floor(config.mempoolBytes / 2),
       },
     })
     const metrics = createMetrics({ labels: {}, clock, thread: 'core' })
@@ -163,8 +166,11 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
         failed: (error) => events.failed(error),
       },
     })
-    const limiter = createDeviceLimiter({ perSecond: config.heartbeatsPerDevicePerSecond, burst: POLICY.burst, maxDevices: MAX_LIMITED_DEVICES })
-    const ingress = createIngress({ engine, runner, pool, clock, witness, limiter, observe: observed.observeVerdict, outgoing: peers.outgoing })
+    const limiters = {
+      heartbeats: createDeviceLimiter({ perSecond: config.heartbeatsPerDevicePerSecond, burst: POLICY.burst, maxDevices: MAX_LIMITED_DEVICES }),
+      transfers: createDeviceLimiter({ perSecond: POLICY.transfersPerSecond, burst: POLICY.burst, maxDevices: MAX_LIMITED_DEVICES }),
+    }
+    const ingress = createIngress({ engine, runner, pool, clock, witness, limiters, observe: observed.observeVerdict, outgoing: peers.outgoing })
     logger.info('Chain loaded', { height: ledger.height, accounts: ledger.accounts.count, replayed: entries.length, validator: isValidator })
     const stall = createStallWatch(engine, peers.status, clock, logger)
     runner.start(entries)
@@ -250,10 +256,16 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
   }
 }
 
-/** The log and the signer are never more than one height ahead: what they know of was stored before. */
-function refuseLostBlocks(head: number, signer: Signer | null, wal: Wal): void {
+/**
+ * The log and the signer are never more than one height ahead: what they know of was stored before. Peers still have what
+ * is missing, and the signer signs nothing that lies behind it; a network of one has lost it.
+ */
+function refuseLostBlocks({ height, validators }: Ledger, signer: Signer | null, wal: Wal, logger: Logger): void {
   const known = Math.max(signer?.last().height ?? 0, wal.heights().at(-1) ?? 0)
-  if (known > head + 1) throw corrupt(`it ends at height ${head}, but this node has worked on height ${known}`)
+  if (known <= height + 1) return
+  const what = `The database ends at height ${height}, but this node has worked on height ${known}`
+  if (validators.length === 1) throw new Failure('corrupt', what, 'Restore a database that reaches that height: blocks that were committed are missing.')
+  logger.warn('Database is behind what this node signed: it catches up from its peers', { height, known })
 }
 
 function readLog<T>(read: () => T): T {

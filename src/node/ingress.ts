@@ -34,7 +34,8 @@ export interface IngressDependencies {
   readonly clock: Clock
   /** Node key of this node, 32 bytes: heartbeats that come to this door must name it as their witness. */
   readonly witness: Bin
-  readonly limiter: DeviceLimiter
+  /** By device key and by sender. */
+  readonly limiters: { readonly heartbeats: DeviceLimiter; readonly transfers: DeviceLimiter }
   /** Tells peers what was accepted here. */
   readonly outgoing: Pick<Outgoing, 'heartbeats' | 'transaction'>
   /** Counts what became of every item. */
@@ -51,7 +52,7 @@ export interface Ingress {
 
 const refused = (reason: Reason): ItemVerdict => ({ accepted: false, reason })
 
-export function createIngress({ engine, runner, pool, clock, witness, limiter, observe, outgoing }: IngressDependencies): Ingress {
+export function createIngress({ engine, runner, pool, clock, witness, limiters, observe, outgoing }: IngressDependencies): Ingress {
   const { genesisHash } = engine.ledger
   const witnessKey = fromBin(witness)
   let draining = false
@@ -85,7 +86,7 @@ export function createIngress({ engine, runner, pool, clock, witness, limiter, o
     const passed: number[] = []
     candidates.forEach(({ position, heartbeat }, i) => {
       if (valid[i] !== 1) verdicts[position] = refused('bad_signature')
-      else if (!limiter.take(heartbeat.device, nowMs)) verdicts[position] = refused('too_fast')
+      else if (!limiters.heartbeats.take(heartbeat.device, nowMs)) verdicts[position] = refused('too_fast')
       else passed.push(i)
     })
     if (passed.length > 0) {
@@ -119,6 +120,7 @@ export function createIngress({ engine, runner, pool, clock, witness, limiter, o
     if (reason !== null) return refused(reason)
     const [valid] = await pool.signatures([transactionSignature(decoded.value, genesisHash)])
     if (valid !== true) return refused('bad_signature')
+    if (!limiters.transfers.take(decoded.value.transfer.sender, clock.nowMs())) return refused('too_fast')
     const verified = markVerified(decoded.value)
     const [verdict] = await runner.submit((ticket) => ({ kind: 'transaction', transaction: verified, ticket }))
     if (verdict?.accepted === true) outgoing.transaction(verified)

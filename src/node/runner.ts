@@ -13,6 +13,7 @@ import { replay } from '../engine/replay.ts'
 import { step } from '../engine/step.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
 import type { Clock } from '../ops/clock.ts'
+import { Failure } from '../ops/failure.ts'
 import type { Logger } from '../ops/logger.ts'
 import type { Signer, SignerQuestion } from '../ops/signer.ts'
 import type { Certificate } from '../protocol/certificate.ts'
@@ -147,6 +148,11 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
       case 'equivocation':
         logger.warn('Validator signed two different votes', { validator: binToHex(effect.first.validator), height: effect.first.height, round: effect.first.round })
         break
+      case 'diverged': {
+        const block = `block ${binToHex(effect.blockId)} of height ${effect.height}`
+        fail(new Failure('diverged', `More than two thirds signed ${block}, which is not valid here`, 'Run verify, compare versions with other operators, and keep the data directory for study.'))
+        break
+      }
       case 'round':
         events.round(effect.height, effect.round, effect.proposer)
         break

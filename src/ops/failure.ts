@@ -25,6 +25,8 @@ export const EXIT_CODES = {
   port: 10,
   /** Signing would not be safe: the last-signed record is missing or behind. */
   signer: 11,
+  /** More than two thirds of the validators signed a block that is not valid here. */
+  diverged: 12,
   /** `verify` found the chain to be wrong, or `smoke` failed. */
   failed: 20,
   /** A client command could not reach the node. */

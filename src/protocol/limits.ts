@@ -8,7 +8,7 @@ export const MAX_BLOCK_TRANSACTIONS = 8_192
 /** Serialized block body, bytes. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024
 /** Serialized block: header, offsets and body, bytes. */
-export const MAX_BLOCK_BYTES = MAX_BODY_BYTES + 4_096
+export const MAX_BLOCK_BYTES = MAX_BODY_BYTES + 16_384
 /** Heartbeats in a witness's bundle. */
 export const MAX_BUNDLE_HEARTBEATS = 128
 /** One serialized transaction: kind, signed fields, signature. */

@@ -25,7 +25,7 @@ const reasons = {
   duplicate: { verdict: 'ignore', status: 409, text: 'This very message is already known.' },
   sequence_replayed: { verdict: 'ignore', status: 409, text: 'The sequence number is not above the last one of this device.' },
   equivocation: { verdict: 'ignore', status: 409, text: 'The device signed two different heartbeats with one sequence number.' },
-  too_fast: { verdict: 'ignore', status: 429, text: 'Too many heartbeats of this life: they need a minimum interval.' },
+  too_fast: { verdict: 'ignore', status: 429, text: 'Too many from this key in a short time: wait, and try again.' },
   not_enrolled: { verdict: 'ignore', status: 403, text: 'This network counts enrolled lives only, and this key is not enrolled.' },
   expired: { verdict: 'ignore', status: 422, text: 'The expiry height has passed.' },
   nonce_used: { verdict: 'ignore', status: 409, text: 'The nonce has been used. Read the account for the next one.' },

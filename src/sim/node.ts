@@ -244,6 +244,8 @@ export class SimNode {
       case 'equivocation':
         this.counts.equivocations++
         break
+      case 'diverged':
+        throw new Error(`node ${this.index} finds the decided block of height ${effect.height} invalid`)
       case 'round':
         this.#host.trace(this.index, 'round', effect.height, effect.round)
         this.counts.maxRound = Math.max(this.counts.maxRound, effect.round)

@@ -98,6 +98,8 @@ export function show(effect: Effect): string {
       return `verdicts ${effect.verdicts.map((verdict) => (verdict.accepted ? 'accepted' : verdict.reason)).join(' ')}`
     case 'equivocation':
       return `equivocation of ${effect.first.validator.slice(0, 1)}`
+    case 'diverged':
+      return `diverged at ${effect.height}`
     case 'round':
       return `round ${effect.round}`
   }

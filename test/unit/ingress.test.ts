@@ -76,7 +76,7 @@ function door({ mempool = {}, perSecond = 1_000, burst = 1_000, enrolled = false
     pool,
     clock: { nowMs: () => nowMs, monotonicMs: () => nowMs, after: () => ({ cancel: () => {} }), every: () => ({ cancel: () => {} }) },
     witness: rawKeyOf(WITNESS),
-    limiter: createDeviceLimiter({ perSecond, burst, maxDevices: 1_000 }),
+    limiters: { heartbeats: createDeviceLimiter({ perSecond, burst, maxDevices: 1_000 }), transfers: createDeviceLimiter({ perSecond, burst, maxDevices: 1_000 }) },
     runner: {
       async submit(make) {
         const answer = step(engine, make(++ticket), nowMs).find((effect): effect is Extract<Effect, { kind: 'verdicts' }> => effect.kind === 'verdicts')
@@ -205,7 +205,7 @@ t.test('a runner that has stopped answers for nobody', async (t) => {
   const ingress = createIngress({
     engine, pool, witness: rawKeyOf(WITNESS), observe: () => {},
     clock: { nowMs: () => NOW_MS, monotonicMs: () => 0, after: () => ({ cancel: () => {} }), every: () => ({ cancel: () => {} }) },
-    limiter: { take: () => true },
+    limiters: { heartbeats: { take: () => true }, transfers: { take: () => true } },
     runner: { submit: async () => [] },
     outgoing: { heartbeats: (list) => t.equal(list.length, 0), transaction: () => t.fail('nothing was accepted') },
   })
