@@ -26,7 +26,7 @@ interface Waiting {
 export class TransferPool {
   readonly #options: TransferPoolOptions
   readonly #bySender = new Map<KeyBin, Waiting[]>()
-  #count = 0
+  readonly #byId = new Map<Bin, Transaction>()
   #sizeBytes = 0
 
   constructor(options: TransferPoolOptions) {
@@ -34,7 +34,7 @@ export class TransferPool {
   }
 
   get count(): number {
-    return this.#count
+    return this.#byId.size
   }
 
   get sizeBytes(): number {
@@ -48,11 +48,7 @@ export class TransferPool {
   }
 
   find(id: Bin): Transaction | null {
-    for (const waiting of this.#bySender.values()) {
-      const found = waiting.find(({ transaction }) => transaction.transfer.id === id)
-      if (found !== undefined) return found.transaction
-    }
-    return null
+    return this.#byId.get(id) ?? null
   }
 
   /** Why a transfer may not wait here, or null. Needs no verified signature and remembers nothing. */
@@ -64,7 +60,7 @@ export class TransferPool {
     if (nonce !== account.nonce + waiting.length) return nonce < account.nonce ? 'nonce_used' : 'nonce_gap'
     if (this.promised(sender).amount + amount > account.balance) return 'insufficient_balance'
     const sizeBytes = encodeTransaction(transaction).length
-    const full = this.#count >= this.#options.maxTransfers || this.#sizeBytes + sizeBytes > this.#options.maxBytes
+    const full = this.count >= this.#options.maxTransfers || this.#sizeBytes + sizeBytes > this.#options.maxBytes
     return full || waiting.length >= this.#options.maxPerSender ? 'mempool_full' : null
   }
 
@@ -75,7 +71,7 @@ export class TransferPool {
     const waiting = this.#bySender.get(sender)
     if (waiting === undefined) this.#bySender.set(sender, [entry])
     else waiting.push(entry)
-    this.#count++
+    this.#byId.set(transaction.transfer.id, transaction)
     this.#sizeBytes += entry.sizeBytes
   }
 
@@ -93,7 +89,7 @@ export class TransferPool {
 
   /** Drops what can no longer be committed after a block. @returns how many */
   prune(height: number, accountOf: (sender: KeyBin) => SenderAccount | null): number {
-    const before = this.#count
+    const before = this.count
     for (const [sender, waiting] of this.#bySender) {
       const account = accountOf(sender)
       const kept: Waiting[] = []
@@ -106,12 +102,13 @@ export class TransferPool {
         left -= amount
         kept.push(entry)
       }
-      this.#count -= waiting.length - kept.length
+      const stays = new Set(kept)
+      for (const entry of waiting) if (!stays.has(entry)) this.#byId.delete(entry.transaction.transfer.id)
       this.#sizeBytes -= sizeOf(waiting) - sizeOf(kept)
       if (kept.length === 0) this.#bySender.delete(sender)
       else this.#bySender.set(sender, kept)
     }
-    return before - this.#count
+    return before - this.count
   }
 }
 

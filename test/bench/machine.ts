@@ -24,7 +24,7 @@ export function provenance(command: string): Provenance {
 }
 
 function commit(): string {
-  const git = (...args: string[]): string => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
+  const git = (...args: string[]): string => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   try {
     const changed = git('status', '--porcelain', '--untracked-files=no', '--', '../../src', '../../package-lock.json') !== ''
     return git('rev-parse', '--short=12', 'HEAD') + (changed ? ' with changes' : '')
