@@ -1,10 +1,9 @@
 // The core of a node: engine, mempool, store, write-ahead log, signer and verification pool, put together. It runs in a
 // thread of its own, so that a large block never stalls the API; everything that crosses is structured-clonable.
 
-import type { BlockView, ChainHealth, DatabaseHealth, NodeInfo, Status } from '../api/backend.ts'
+import type { BlockView, NodeInfo } from '../api/backend.ts'
 import type { Bin } from '../base/bytes.ts'
 import { binToHex, toBin, toHex } from '../base/bytes.ts'
-import { SCHEMA_VERSION } from '../chain/buckets.ts'
 import { openChainStore } from '../chain/store.ts'
 import type { Wal } from '../chain/wal.ts'
 import { openWal } from '../chain/wal.ts'
@@ -12,9 +11,7 @@ import type { KeyBin } from '../crypto/keys.ts'
 import { rawKey } from '../crypto/keys.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../engine/engine.ts'
 import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
-import { blockReward } from '../ledger/reward.ts'
 import type { Ledger } from '../ledger/state.ts'
-import { stateRoot } from '../ledger/state.ts'
 import { genesisHash as hashOf } from '../protocol/genesis.ts'
 import { systemClock } from '../ops/clock.ts'
 import type { DataDir } from '../ops/datadir.ts'
@@ -39,6 +36,8 @@ import type { Reads } from './reads.ts'
 import { createReads } from './reads.ts'
 import { createRunner } from './runner.ts'
 import { createStallWatch } from './stall.ts'
+import type { StatusReads } from './status.ts'
+import { createStatusReads } from './status.ts'
 import { createVerifyPool } from './verify-pool.ts'
 import { blockView } from './views.ts'
 import { decodeWal } from './wal-codec.ts'
@@ -59,13 +58,10 @@ export interface CoreEvents {
 
 export type CoreInfo = Pick<NodeInfo, 'genesisHash' | 'witness' | 'validator' | 'policy'>
 
-export interface Core extends Reads {
+export interface Core extends Reads, StatusReads {
   readonly info: CoreInfo
   heartbeats: Ingress['heartbeats']
   submitTransaction: Ingress['transaction']
-  status(): Omit<Status, 'ready' | 'reasons' | 'uptimeMs'>
-  database(): Promise<DatabaseHealth>
-  blockchain(): ChainHealth
   metricsText(): Promise<string>
   /** Why the node is not ready; empty if it is. */
   reasons(): string[]
@@ -119,12 +115,11 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     })
     const metrics = createMetrics({ labels: {}, clock, thread: 'core' })
     const observed = createCoreMetrics(metrics, engine, store, clock)
-    const pool = createVerifyPool({ threads: config.verifyThreads, maxCachedKeys: MAX_CACHED_KEYS, onFailure: (error) => events.failed(error) })
-
     const entries = readLog(() => decodeWal(wal.replay(ledger.height + 1), genesisHash))
     // Only now, when nothing can be found broken any more, is something written.
     signer?.advanceTo(ledger.height + 1)
     wal.begin(ledger.height + 1)
+    const pool = createVerifyPool({ threads: config.verifyThreads, maxCachedKeys: MAX_CACHED_KEYS, onFailure: (error) => events.failed(error) })
 
     let bodyBytes = 0
     const accounts = (index: number): KeyBin | undefined =>
@@ -187,52 +182,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
       },
       heartbeats: ingress.heartbeats,
       submitTransaction: ingress.transaction,
-      status() {
-        const { ledger: now, consensus } = engine
-        return {
-          syncing: peers.status().syncing,
-          height: now.height,
-          headId: binToHex(now.headId),
-          timestampMs: now.timestampMs,
-          stateRoot: toHex(stateRoot(now, now.accountsRoot)),
-          supply: now.supply.toString(),
-          reward: blockReward(now.params, now.height + 1).toString(),
-          cumulativeLifePpm: now.cumulativeLifePpm.toString(),
-          consensus: { height: consensus.height, round: Math.max(consensus.round, 0), step: engine.phase === 'deciding' ? consensus.step : engine.phase },
-          lives: observed.liveLives(),
-          accounts: now.accounts.count,
-          mempool: {
-            heartbeats: engine.heartbeats.count,
-            transactions: engine.transfers.count,
-            bytes: engine.heartbeats.sizeBytes + engine.transfers.sizeBytes,
-          },
-          ...observed.rates(),
-          peers: peers.status().peers,
-          validators: now.validators.map(({ key, power }) => ({ key: binToHex(key), power })),
-        }
-      },
-      async database() {
-        const reasons: string[] = []
-        try {
-          await store.verifyReadable()
-        } catch (error) {
-          reasons.push(error instanceof Error ? error.message : String(error))
-        }
-        return { ok: reasons.length === 0, reasons, schemaVersion: SCHEMA_VERSION, height: store.head, sizeBytes: await store.sizeBytes() }
-      },
-      blockchain() {
-        const { ledger: now, consensus } = engine
-        const agrees = store.head === now.height
-        return {
-          ok: agrees,
-          reasons: agrees ? [] : [`The store is at height ${store.head}, the ledger at ${now.height}.`],
-          height: now.height,
-          headId: binToHex(now.headId),
-          headAgeMs: clock.nowMs() - now.timestampMs,
-          round: Math.max(consensus.round, 0),
-          step: engine.phase === 'deciding' ? consensus.step : engine.phase,
-        }
-      },
+      ...createStatusReads({ engine, store, observed, peers, clock }),
       metricsText: () => metrics.registry.metrics(),
       reasons: stall.reasons,
       gossip: peers.gossip,

@@ -3,11 +3,10 @@
 // pool while this thread executes the blocks before them.
 
 import { readFileSync } from 'node:fs'
-import { binToHex, equalBytes, fromBin, toBin, toHex } from '../base/bytes.ts'
+import { binToHex, equalBytes, toBin, toHex } from '../base/bytes.ts'
 import type { ChainStore } from '../chain/store.ts'
 import { openChainStore } from '../chain/store.ts'
 import type { KeyBin } from '../crypto/keys.ts'
-import { tagKey } from '../crypto/keys.ts'
 import { markVerified } from '../crypto/verified.ts'
 import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
 import { validateBlock } from '../ledger/blocks.ts'
@@ -19,12 +18,13 @@ import { dataDir as pathsOf } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import type { Block } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
-import { certificateMessage, decodeCertificate, encodeCertificate, hasQuorum } from '../protocol/certificate.ts'
+import { decodeCertificate, encodeCertificate, hasQuorum } from '../protocol/certificate.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { genesisFromJson } from '../protocol/genesis.ts'
 import { headerId } from '../protocol/header.ts'
 import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE, rowOfRecord } from '../protocol/heartbeat.ts'
 import { decodeTransaction, transactionSignature } from '../protocol/transaction.ts'
+import { certificateSignatures } from './assembler.ts'
 import { openStoredBody } from './body-codec.ts'
 import type { StoredHeader } from './header-codec.ts'
 import { decodeStoredHeader } from './header-codec.ts'
@@ -170,8 +170,8 @@ async function readBlock(store: ChainStore, pool: VerifyPool, start: Ledger, hei
   if (!shown && !hasQuorum(parentCertificate, start.validators)) throw wrong(height, "its parent's certificate has no quorum")
   const signatures: SignatureItem[] = [
     ...transactions.map((transaction) => transactionSignature(transaction, genesisHash)),
-    ...signaturesOf(certificate.value, start, height),
-    ...(shown ? [] : signaturesOf(parentCertificate, start, height)),
+    ...certificateSignatures(certificate.value, genesisHash, start.validators),
+    ...(shown ? [] : certificateSignatures(parentCertificate, genesisHash, start.validators)),
   ]
   const verified = Promise.all([pool.heartbeats(rows), pool.signatures(signatures)]).then(([{ valid, hashes }, others]): Block => {
     if (!valid.every((bit) => bit === 1) || others.includes(false)) throw wrong(height, 'it holds a signature that does not verify')
@@ -186,15 +186,6 @@ async function readBlock(store: ChainStore, pool: VerifyPool, start: Ledger, hei
   // Awaited in its turn; until then a refusal must not count as unhandled.
   verified.catch(() => {})
   return { stored, certificate: certificate.value, block: verified }
-}
-
-function signaturesOf(certificate: Certificate, { genesisHash, validators }: Ledger, height: number): SignatureItem[] {
-  const message = certificateMessage(genesisHash, certificate)
-  return certificate.signatures.map(({ validator, signature }) => {
-    const member = validators[validator]
-    if (member === undefined) throw wrong(height, 'a certificate names an unknown validator')
-    return { message, signature, key: tagKey('ed25519', fromBin(member.key)) }
-  })
 }
 
 function readable<T>(height: number, read: () => T): T {
