@@ -151,7 +151,7 @@ const rows: [desc: string, key: Uint8Array, change: (value: Uint8Array) => Uint8
   ['the signature in a certificate', certificateKey(2), flip(-1), 'failed', /signature/],
   ['the round of a certificate', certificateKey(2), flip(8), 'failed', /signature/],
   ['a certificate without signatures', certificateKey(HEIGHT), certified({ signatures: [] }), 'failed', /Block 4 is wrong: its certificate is not for it, or has no quorum/],
-  ['a certificate of somebody who is no validator', certificateKey(HEIGHT), certified({ signatures: [{ ...lastCertificate.signatures[0]!, validator: 1 }] }), 'failed', /unknown validator/],
+  ['a certificate of somebody who is no validator', certificateKey(HEIGHT), certified({ signatures: [{ ...lastCertificate.signatures[0]!, validator: 1 }] }), 'failed', /signature that does not verify/],
   ['the certificate of another block', certificateKey(HEIGHT), certified(HONEST.blocks[0]!.certificate), 'failed', /Block 4 is wrong: its certificate is not for it/],
   ['a balance', pageKey(0), flip(41), 'corrupt', /accounts do not agree/],
 ]
