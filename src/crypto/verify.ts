@@ -10,10 +10,9 @@
 
 import { createPublicKey, verify as nodeVerify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import type { Bin } from '../base/bytes.ts'
 import { toBin } from '../base/bytes.ts'
-import { BoundedMap } from '../base/bounded.ts'
 import type { Curve } from './keys.ts'
+import { KeyCache } from './key-cache.ts'
 import { keyCurve, rawKey } from './keys.ts'
 
 export const SIGNATURE_SIZE = 64
@@ -55,14 +54,14 @@ export interface VerifierOptions {
 }
 
 export function createVerifier({ maxCachedKeys }: VerifierOptions): Verifier {
-  const keys = new BoundedMap<Bin, KeyObject>(maxCachedKeys)
+  const keys = new KeyCache<KeyObject>(maxCachedKeys)
 
   function keyObject(tagged: Uint8Array, curve: Curve): KeyObject | null {
     const bin = toBin(tagged)
     const cached = keys.get(bin)
     if (cached !== undefined) return cached
     const key = importKey(tagged, curve)
-    if (key !== null) keys.set(bin, key)
+    if (key !== null) keys.offer(bin, key)
     return key
   }
 
@@ -74,7 +73,7 @@ export function createVerifier({ maxCachedKeys }: VerifierOptions): Verifier {
       if (key === null) return false
       return curve === 'ed25519'
         ? nodeVerify(null, message, key, signature)
-        : nodeVerify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
+        : nodeVerify('sha256', message, key, derSignature(signature))
     },
   }
 }
@@ -82,6 +81,37 @@ export function createVerifier({ maxCachedKeys }: VerifierOptions): Verifier {
 /** The same rule for a single signature, with nothing kept. */
 export function verifySignature(message: Uint8Array, signature: Uint8Array, tagged: Uint8Array): boolean {
   return createVerifier({ maxCachedKeys: 1 }).verify(message, signature, tagged)
+}
+
+/**
+ * r‖s as the DER sequence of two integers. node:crypto would take r‖s as it is, but only with an options object around the
+ * key, and recognising that one costs Node 24 two thrown errors: 40 % of a verification (docs/benchmarks.md).
+ */
+function derSignature(signature: Uint8Array): Uint8Array {
+  const r = integerOffset(signature, 0)
+  const s = integerOffset(signature, 32)
+  // An integer whose first bit is set gets a zero in front: DER's integers have a sign.
+  const rPad = signature[r]! >> 7
+  const sPad = signature[s]! >> 7
+  const rSize = 32 - r + rPad
+  const sSize = 64 - s + sPad
+  const der = new Uint8Array(6 + rSize + sSize)
+  der[0] = 0x30
+  der[1] = 4 + rSize + sSize
+  der[2] = 0x02
+  der[3] = rSize
+  der.set(signature.subarray(r, 32), 4 + rPad)
+  der[4 + rSize] = 0x02
+  der[5 + rSize] = sSize
+  der.set(signature.subarray(s), 6 + rSize + sPad)
+  return der
+}
+
+/** Offset of the first byte of a 32-byte integer that is not zero, or of its last. */
+function integerOffset(bytes: Uint8Array, start: number): number {
+  let at = start
+  while (at < start + 31 && bytes[at] === 0) at++
+  return at
 }
 
 /** The checks of a signature that do not need the key: r and s, or R and S. Exported for its test: a platform may hide a gap. */

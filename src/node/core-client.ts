@@ -28,8 +28,11 @@ export interface CoreClient {
   terminate(): Promise<void>
 }
 
+/** A larger young generation takes memory that it does not need: a heartbeat outlives it anyhow, until its block. */
+const CORE_HEAP = { maxYoungGenerationSizeMb: 24 } as const
+
 export function startCore(options: CoreOptions, logger: Logger): CoreClient {
-  const worker = startThread('core-thread', { options, logLevel: logger.level } satisfies CoreThreadData)
+  const worker = startThread('core-thread', { options, logLevel: logger.level } satisfies CoreThreadData, CORE_HEAP)
   const caller = createCaller(worker)
   const started = Promise.withResolvers<CoreInfo>()
   const failed = Promise.withResolvers<Error>()

@@ -52,6 +52,9 @@ export interface Ingress {
 
 const refused = (reason: Reason): ItemVerdict => ({ accepted: false, reason })
 
+/** Heartbeats whose signatures wait to be verified: some seconds of work. Behind more of them a new one would grow too old, and memory would fill. */
+const MAX_WAITING = 32_768
+
 export function createIngress({ engine, runner, pool, clock, witness, limiters, observe, outgoing }: IngressDependencies): Ingress {
   const { genesisHash } = engine.ledger
   const witnessKey = fromBin(witness)
@@ -73,9 +76,10 @@ export function createIngress({ engine, runner, pool, clock, witness, limiters, 
     const verdicts: ItemVerdict[] = new Array<ItemVerdict>(count)
     const candidates: { readonly position: number; readonly heartbeat: Heartbeat }[] = []
     const toVerify = new Uint8Array(rows.length)
+    const closed = draining ? 'draining' : pool.waiting + count > MAX_WAITING ? 'mempool_full' : null
     for (let position = 0; position < count; position++) {
       const row = rows.subarray(position * HEARTBEAT_ROW_SIZE, (position + 1) * HEARTBEAT_ROW_SIZE)
-      const checked = draining ? 'draining' : precheck(row, vitals[position] ?? null, nowMs)
+      const checked = closed ?? precheck(row, vitals[position] ?? null, nowMs)
       if (typeof checked === 'string') verdicts[position] = refused(checked)
       else {
         toVerify.set(row, candidates.length * HEARTBEAT_ROW_SIZE)

@@ -26,6 +26,8 @@ export interface VerifyResult {
 }
 
 export interface VerifyPool {
+  /** Heartbeats that wait for their turn, over all threads: who asks strangers for more should look here first. */
+  readonly waiting: number
   /** @param rows n × 245 bytes: message ‖ signature */
   heartbeats(rows: Uint8Array): Promise<VerifyResult>
   signatures(items: readonly SignatureItem[]): Promise<boolean[]>
@@ -40,6 +42,8 @@ export interface VerifyPoolOptions {
   readonly onFailure: (error: Error) => void
 }
 
+/** Verification makes short-lived garbage only. */
+const WORKER_HEAP = { maxYoungGenerationSizeMb: 8 } as const
 /** Rows of one job: long enough to spread the cost of a message, short enough to answer soon. */
 const MAX_ROWS = 512
 /** The last bytes of a compressed key spread evenly over the shards. */
@@ -66,7 +70,7 @@ interface Shard {
 export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPoolOptions): VerifyPool {
   let closing = false
   const shards: Shard[] = Array.from({ length: threads }, () => {
-    const worker = startThread('verify-worker', { maxCachedKeys: Math.ceil(maxCachedKeys / threads) })
+    const worker = startThread('verify-worker', { maxCachedKeys: Math.ceil(maxCachedKeys / threads) }, WORKER_HEAP)
     const shard: Shard = { worker, waiting: [], running: [] }
     worker.on('message', (result: VerifyResult) => finish(shard, result))
     worker.on('error', onFailure)
@@ -77,7 +81,9 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
   })
 
   function enqueue(shard: Shard, task: Task): void {
-    shard.waiting.push(task)
+    // Votes and certificates go first: the chain must not wait for what its clients send.
+    if (task.kind === 'row') shard.waiting.push(task)
+    else shard.waiting.splice(firstRow(shard.waiting), 0, task)
     if (shard.running.length === 0 && shard.waiting.length === 1) queueMicrotask(() => next(shard))
   }
 
@@ -115,6 +121,9 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
   }
 
   return {
+    get waiting() {
+      return shards.reduce((sum, shard) => sum + shard.waiting.length, 0)
+    },
     heartbeats(rows) {
       const count = rows.length / HEARTBEAT_ROW_SIZE
       assert(Number.isInteger(count), 'rows are whole')
@@ -137,6 +146,12 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
       await Promise.all(shards.map(({ worker }) => worker.terminate()))
     },
   }
+}
+
+function firstRow(waiting: readonly Task[]): number {
+  let at = 0
+  while (at < waiting.length && waiting[at]!.kind === 'signatures') at++
+  return at
 }
 
 const rowOf = (rows: Uint8Array, row: number): Uint8Array => rows.subarray(row * HEARTBEAT_ROW_SIZE, (row + 1) * HEARTBEAT_ROW_SIZE)

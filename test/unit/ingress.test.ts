@@ -29,6 +29,7 @@ const NOW_S = NOW_MS / 1_000
 function localPool() {
   let asked = 0
   const pool: VerifyPool = {
+    waiting: 0,
     async heartbeats(rows) {
       const count = rows.length / HEARTBEAT_ROW_SIZE
       asked += count
