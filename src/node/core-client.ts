@@ -29,7 +29,7 @@ export interface CoreClient {
 }
 
 /** A larger young generation takes memory that it does not need: a heartbeat outlives it anyhow, until its block. */
-const CORE_HEAP = { maxYoungGenerationSizeMb: 24 } as const
+const CORE_HEAP = { maxYoungGenerationSizeMb: 16 } as const
 
 export function startCore(options: CoreOptions, logger: Logger): CoreClient {
   const worker = startThread('core-thread', { options, logLevel: logger.level } satisfies CoreThreadData, CORE_HEAP)

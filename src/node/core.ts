@@ -77,8 +77,8 @@ export interface Core extends Reads, StatusReads {
 /** Transfers of one sender beside its mempool quota, and what a device may send at once. */
 const POLICY = { transfersPerSecond: 10, burst: 20 } as const
 const MAX_LIMITED_DEVICES = 200_000
-/** About 3 kB each: 50 MB at the most. */
-const MAX_CACHED_KEYS = 16_384
+/** About 3 kB each: 36 MB at the most. */
+const MAX_CACHED_KEYS = 12_288
 
 /**
  * @param onWrite called at every step of every write that must survive a crash (store, log, last-signed record); tests crash there

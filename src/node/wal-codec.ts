@@ -9,7 +9,7 @@
 //      6  quorum     votes, one after the other
 
 import type { Bin } from '../base/bytes.ts'
-import { concat, readUint32, readUint64, writeUint32, writeUint64 } from '../base/bytes.ts'
+import { concatAll, readUint32, readUint64, writeUint32, writeUint64 } from '../base/bytes.ts'
 import { unreachable } from '../base/assert.ts'
 import type { Verified } from '../crypto/verified.ts'
 import { markVerified } from '../crypto/verified.ts'
@@ -39,7 +39,7 @@ export class WalEncoder {
   encode(input: LoggedInput, nowMs: number): WalRecord {
     const now = new Uint8Array(8)
     writeUint64(now, 0, nowMs)
-    return { kind: WAL_KIND[input.kind], payload: concat(now, this.#payload(input)) }
+    return { kind: WAL_KIND[input.kind], payload: concatAll([now, ...this.#parts(input)]) }
   }
 
   /** What was read back counts as written. */
@@ -48,20 +48,21 @@ export class WalEncoder {
     else if (input.kind === 'proposal') this.#blocks.add(headerId(input.proposed.block.header))
   }
 
-  #payload(input: LoggedInput): Uint8Array {
+  /** In pieces: a block is copied once. */
+  #parts(input: LoggedInput): Uint8Array[] {
     switch (input.kind) {
       case 'begin': {
         const bytes = new Uint8Array(8)
         writeUint64(bytes, 0, input.height)
-        return bytes
+        return [bytes]
       }
       case 'timer':
-        return encodeTimer(input.timer)
+        return [encodeTimer(input.timer)]
       case 'value': {
         const round = new Uint8Array(4)
         writeUint32(round, 0, input.round)
         this.remember(input)
-        return concat(round, encodeBlock(input.block))
+        return [round, encodeBlock(input.block)]
       }
       case 'proposal': {
         const { proposal, block } = input.proposed
@@ -69,12 +70,12 @@ export class WalEncoder {
         const id = headerId(block.header)
         const known = id === proposal.blockId && this.#blocks.has(id)
         this.remember(input)
-        return known ? encodeProposal(proposal) : concat(encodeProposal(proposal), encodeBlock(block))
+        return known ? [encodeProposal(proposal)] : [encodeProposal(proposal), encodeBlock(block)]
       }
       case 'vote':
-        return encodeVote(input.vote)
+        return [encodeVote(input.vote)]
       case 'quorum':
-        return concat(...input.votes.map(encodeVote))
+        return input.votes.map(encodeVote)
       default:
         return unreachable(input)
     }
