@@ -34,6 +34,8 @@ export interface Daemon {
   blocksFrom(height: number): Promise<BlockFacts[]>
   /** Warnings and errors that it has logged so far, the first few. */
   readonly complaints: readonly string[]
+  /** Rejects if it ends before it was told to. */
+  readonly died: Promise<never>
   /** SIGTERM, and waits for its end. @throws Error unless it ends well */
   stop(): Promise<void>
 }
@@ -57,10 +59,17 @@ export async function startDaemon({ program, dataDir, flags = [], nodeFlags = []
   const killAtExit = (): void => void child.kill('SIGKILL')
   process.once('exit', killAtExit)
   child.once('exit', () => process.off('exit', killAtExit))
-  const exited = once(child, 'exit') as Promise<[code: number | null]>
+  const exited = once(child, 'exit') as Promise<[code: number | null, signal: string | null]>
   const complaints: string[] = []
   const complain = (line: string): void => void (complaints.length < MAX_COMPLAINTS && complaints.push(line))
-  const url = await new Promise<string>((resolve, reject) => {
+  let stopping = false
+  const died = new Promise<never>((_, reject) => {
+    void exited.then(([code, signal]) => {
+      if (!stopping) reject(new Error(`the node ended with ${signal ?? `code ${code}`}: ${complaints.join('\n')}`))
+    })
+  })
+  died.catch(() => {})
+  const served = new Promise<string>((resolve) => {
     const read = (line: string): void => {
       const found = /"url":"([^"]+)"/.exec(line)
       if (found !== null) resolve(found[1]!.replace('localhost', '127.0.0.1'))
@@ -68,8 +77,8 @@ export async function startDaemon({ program, dataDir, flags = [], nodeFlags = []
     }
     createInterface(child.stdout).on('line', read)
     createInterface(child.stderr).on('line', read)
-    void exited.then(([code]) => reject(new Error(`the node ended with code ${code}: ${complaints.join('\n')}`)))
   })
+  const url = await Promise.race([served, died])
   const startMs = performance.now() - spawnedMs
 
   async function text(path: string): Promise<string> {
@@ -97,7 +106,9 @@ export async function startDaemon({ program, dataDir, flags = [], nodeFlags = []
       return blocks.filter((block) => block.height >= height).reverse()
     },
     complaints,
+    died,
     async stop() {
+      stopping = true
       child.kill('SIGTERM')
       const [code] = await exited
       if (code !== 0) throw new Error(`the node ended with code ${code}: ${complaints.join('\n')}`)

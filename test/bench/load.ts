@@ -54,14 +54,18 @@ const POLL_MS = 250
 const MAX_TAIL_MS = 30_000
 
 export async function runLoad(options: LoadOptions): Promise<Loaded> {
-  const { schedule, warmUpS, intervalMs } = options
   const dataDir = join(mkdtempSync(join(options.directory, 'node-')), 'data')
   const daemon = await startDaemon({
     program: options.program,
     dataDir,
-    flags: ['--interval', String(intervalMs)],
+    flags: ['--interval', String(options.intervalMs)],
     nodeFlags: options.nodeFlags ?? [],
   })
+  return Promise.race([measure(options, daemon), daemon.died])
+}
+
+async function measure(options: LoadOptions, daemon: Daemon): Promise<Loaded> {
+  const { schedule, warmUpS } = options
   const { genesisHash, witness } = await daemon.node()
   const generating = startGenerator({ url: daemon.url, genesisHash, witness, schedule, format: options.format, batch: BATCH })
   const startS = await generating.startS
@@ -83,7 +87,7 @@ export async function runLoad(options: LoadOptions): Promise<Loaded> {
   const untilMs = (startS + schedule.seconds) * 1_000
   const blocks = all.filter(({ timestampMs }) => timestampMs >= fromMs && timestampMs <= untilMs)
   return {
-    dataDir,
+    dataDir: daemon.dataDir,
     generator,
     blocks,
     committed: sum(all.map(({ heartbeats }) => heartbeats)),
