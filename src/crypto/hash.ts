@@ -8,7 +8,16 @@ export const HASH_SIZE = 32
 export const sha256 = (bytes: Uint8Array): Uint8Array => nobleSha256(bytes)
 
 /** Everything that is signed starts with one of these, so that a signature made for one purpose fits no other. */
-export type Domain = 'pulse/heartbeat/1' | 'pulse/transfer/1' | 'pulse/bundle/1' | 'pulse/vote/1' | 'pulse/proposal/1'
+export type Domain =
+  | 'pulse/heartbeat/1'
+  | 'pulse/transfer/1'
+  | 'pulse/bundle/1'
+  | 'pulse/vote/1'
+  | 'pulse/proposal/1'
+  | 'pulse/enrolment/1'
+  | 'pulse/join/1'
+  | 'pulse/leave/1'
+  | 'pulse/parameters/1'
 
 export const DOMAIN_SIZE = 32
 

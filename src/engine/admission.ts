@@ -1,12 +1,14 @@
 // The door of the mempool: what waits for a block, and what is refused with which reason.
 
+import { equalBytes } from '../base/bytes.ts'
 import type { Verified } from '../crypto/verified.ts'
 import { lastActiveMs, lastHeight, lastSequence, lastTimestampS, RECORD_SIZE, streakStartMs } from '../ledger/account.ts'
-import { admitHeartbeat, admitTransfer } from '../ledger/admit.ts'
+import { admitGovernance, admitHeartbeat, admitTransfer } from '../ledger/admit.ts'
 import { gapLimitMs, weightPpm } from '../ledger/weight.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import type { Reason } from '../protocol/reason.ts'
 import type { Transaction } from '../protocol/transaction.ts'
+import { encodeTransaction, isGovernance } from '../protocol/transaction.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import type { SenderAccount } from '../mempool/transfers.ts'
 import type { LastBeat } from '../mempool/heartbeats.ts'
@@ -21,7 +23,8 @@ export function precheckHeartbeat(engine: Engine, heartbeat: Heartbeat, nowMs: n
 }
 
 /** All checks of a transaction but its signature. */
-export function precheckTransaction(engine: Engine, transaction: Transaction): Reason | null {
+export function precheckTransaction(engine: Engine, transaction: Transaction, nowMs: number): Reason | null {
+  if (isGovernance(transaction)) return engine.governance.check(transaction) ?? admitGovernance(engine.ledger, transaction, nowMs)
   const refused = admitTransfer(engine.ledger, transaction.transfer)
   if (refused !== null) return refused
   const account = senderAccount(engine, transaction.transfer.sender)
@@ -37,10 +40,11 @@ export function admitHeartbeats(engine: Engine, heartbeats: readonly Verified<He
   })
 }
 
-export function admitTransaction(engine: Engine, transaction: Verified<Transaction>): Verdict {
-  const reason = precheckTransaction(engine, transaction)
+export function admitTransaction(engine: Engine, transaction: Verified<Transaction>, nowMs: number): Verdict {
+  const reason = precheckTransaction(engine, transaction, nowMs)
   if (reason !== null) return { accepted: false, reason }
-  engine.transfers.add(transaction)
+  if (isGovernance(transaction)) engine.governance.add(transaction)
+  else engine.transfers.add(transaction)
   return { accepted: true, weightPpm: 0 }
 }
 
@@ -50,6 +54,13 @@ export function pruneMempool(engine: Engine, committed: readonly Heartbeat[], no
   const devices = new Set(committed.map(({ device }) => device))
   engine.heartbeats.prune(oldestS(engine, nowMs), devices, (device) => lastBeat(engine, device), params.lifeMinIntervalMs)
   engine.transfers.prune(engine.ledger.height, (sender) => senderAccount(engine, sender))
+  engine.governance.prune((transaction) => admitGovernance(engine.ledger, transaction, nowMs) === null)
+}
+
+/** A transaction that waits, exactly as it is: the id alone does not cover its signatures. */
+export function isWaiting(engine: Engine, transaction: Transaction): boolean {
+  const known = isGovernance(transaction) ? engine.governance.find(transaction.id) : engine.transfers.find(transaction.transfer.id)
+  return known !== null && equalBytes(encodeTransaction(known), encodeTransaction(transaction))
 }
 
 /** Oldest timestamp that a block of this moment may carry, s. */

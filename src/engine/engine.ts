@@ -5,6 +5,7 @@ import type { Consensus } from '../consensus/consensus.ts'
 import { createConsensus } from '../consensus/consensus.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
 import type { Ledger } from '../ledger/state.ts'
+import { GovernancePool } from '../mempool/governance.ts'
 import { HeartbeatPool } from '../mempool/heartbeats.ts'
 import { TransferPool } from '../mempool/transfers.ts'
 import type { Certificate } from '../protocol/certificate.ts'
@@ -46,6 +47,7 @@ export interface Engine {
   readonly self: Bin | null
   readonly heartbeats: HeartbeatPool
   readonly transfers: TransferPool
+  readonly governance: GovernancePool
   ledger: Ledger
   headCertificate: Certificate | null
   phase: Phase
@@ -67,6 +69,7 @@ export function createEngine({ ledger, headCertificate, self, mempool }: EngineO
     self,
     heartbeats: new HeartbeatPool({ maxHeartbeats: mempool.maxHeartbeats, maxBytes: mempool.maxBytes, maxPerDevice: mempool.maxPerDevice }),
     transfers: new TransferPool({ maxTransfers: mempool.maxTransactions, maxBytes: mempool.maxBytes, maxPerSender: mempool.maxPerSender }),
+    governance: new GovernancePool(),
     ledger,
     headCertificate,
     phase: 'replaying',

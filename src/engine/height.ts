@@ -12,6 +12,7 @@ import { backedBlocks } from '../consensus/vote-keeper.ts'
 import type { Verified } from '../crypto/verified.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
 import { buildBlock, earliestTimestampMs, heartbeatLimit, validateBlock } from '../ledger/blocks.ts'
+import { headValidators } from '../ledger/validators-at.ts'
 import type { Block } from '../protocol/block.ts'
 import { bodyRoot } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
@@ -27,12 +28,12 @@ import type { LoggedInput } from './input.ts'
 
 export const isOurHeight = (engine: Engine, height: number): boolean => height === engine.consensus.height && engine.phase !== 'committing'
 
-/** Round 0 begins by itself when the interval is over and our own pool has enough lives; a sleeping network is quiet. */
+/** Round 0 begins by itself when the interval is over and our own pool justifies a block; a sleeping network is quiet. */
 export function isReady(engine: Engine, nowMs: number): boolean {
-  const { ledger, heartbeats } = engine
+  const { ledger, heartbeats, governance } = engine
   // What is too old for a block is no life.
   heartbeats.expire(oldestS(engine, nowMs))
-  return nowMs >= earliestTimestampMs(ledger) && heartbeats.devices >= ledger.params.threshold
+  return nowMs >= earliestTimestampMs(ledger) && (heartbeats.devices >= ledger.params.threshold || governance.count > 0)
 }
 
 export function beginHeight(engine: Engine, nowMs: number, effects: Effect[]): void {
@@ -65,7 +66,7 @@ export function buildOwed(engine: Engine, nowMs: number, effects: Effect[], repl
 }
 
 function build(engine: Engine, nowMs: number): ExecutedBlock | null {
-  const { ledger, heartbeats, transfers, self } = engine
+  const { ledger, heartbeats, transfers, governance, self } = engine
   const { params } = ledger
   if (engine.phase === 'replaying' || self === null || nowMs < earliestTimestampMs(ledger)) return null
   const newestS = Math.floor((nowMs + params.heartbeatMaxFutureMs) / 1_000)
@@ -74,7 +75,7 @@ function build(engine: Engine, nowMs: number): ExecutedBlock | null {
     proposer: self,
     parentCertificate: engine.headCertificate,
     heartbeats: heartbeats.reap(heartbeatLimit(params), oldestS(engine, nowMs), newestS),
-    transactions: transfers.reap(params.maxTransactions),
+    transactions: [...governance.reap(), ...transfers.reap(params.maxTransactions)],
   })
 }
 
@@ -131,7 +132,7 @@ export function validated(engine: Engine, id: Bin, block: Block): ExecutedBlock 
   const known = engine.candidates.get(id)
   if (known !== undefined) return known
   const certificate = block.body.parentCertificate
-  const certified = certificate === null || hasQuorum(certificate, engine.ledger.validators)
+  const certified = certificate === null || hasQuorum(certificate, headValidators(engine.ledger))
   const result = certified ? validateBlock(engine.ledger, block) : null
   const executed = result?.ok === true ? result.value : null
   remember(engine, id, executed)

@@ -31,7 +31,8 @@ function dispatch(engine: Engine, input: Input, nowMs: number, effects: Effect[]
       proceed(engine, nowMs, effects)
       break
     case 'transaction':
-      effects.push({ kind: 'verdicts', ticket: input.ticket, verdicts: [admitTransaction(engine, input.transaction)] })
+      effects.push({ kind: 'verdicts', ticket: input.ticket, verdicts: [admitTransaction(engine, input.transaction, nowMs)] })
+      proceed(engine, nowMs, effects)
       break
     case 'begin':
       if (input.height === engine.consensus.height) beginHeight(engine, nowMs, effects)

@@ -11,7 +11,11 @@
 //    80  lastHeight    uint64   block of that heartbeat; 0 = none yet
 //    88  lastActive    uint64   ms, the chain's active time at that block (see state.ts)
 //    96  streakStart   uint64   ms of active time at which its streak began
-//   104  reserved          24   zero; for further devices of a life
+//   104  epoch         uint32   number of the epoch that the next two fields speak of
+//   108  quarters       uint8   quarters of that epoch in which it beat, one bit each
+//   109  reserved       uint8   zero
+//   110  witness       uint16   of its last heartbeat then: 1 + index of a validator, 0 = none
+//   112  reserved          16   zero; for further devices of a life
 //
 // Records are read and written in place, in a buffer that holds many of them: `at` is the offset of one.
 
@@ -33,6 +37,9 @@ const LAST_SEQUENCE = 72
 const LAST_HEIGHT = 80
 const LAST_ACTIVE = 88
 const STREAK_START = 96
+const EPOCH = 104
+const QUARTERS = 108
+const WITNESS = 110
 
 const ENROLLED = 1
 
@@ -61,6 +68,30 @@ export const lastSequence = (bytes: Uint8Array, at: number): number => readUint6
 export const lastHeight = (bytes: Uint8Array, at: number): number => readUint64(bytes, at + LAST_HEIGHT)
 export const lastActiveMs = (bytes: Uint8Array, at: number): number => readUint64(bytes, at + LAST_ACTIVE)
 export const streakStartMs = (bytes: Uint8Array, at: number): number => readUint64(bytes, at + STREAK_START)
+
+/** What of an epoch counts for the power of validators. */
+export interface LifeMarks {
+  readonly quarters: number
+  /** Index of the validator whose node is the witness; −1 = none. */
+  readonly witness: number
+}
+
+/** The marks of this epoch: none if the life has not beaten in it. */
+export function lifeMarks(bytes: Uint8Array, at: number, epoch: number): LifeMarks {
+  if (readUint32(bytes, at + EPOCH) !== epoch) return { quarters: 0, witness: -1 }
+  return { quarters: bytes[at + QUARTERS]!, witness: bytes[at + WITNESS]! + 256 * bytes[at + WITNESS + 1]! - 1 }
+}
+
+export function writeLifeMarks(bytes: Uint8Array, at: number, epoch: number, { quarters, witness }: LifeMarks): void {
+  writeUint32(bytes, at + EPOCH, epoch)
+  bytes[at + QUARTERS] = quarters
+  bytes[at + WITNESS] = (witness + 1) & 0xff
+  bytes[at + WITNESS + 1] = (witness + 1) >>> 8
+}
+
+export function setEnrolled(bytes: Uint8Array, at: number): void {
+  bytes[at + FLAGS]! |= ENROLLED
+}
 
 export function writeNew(bytes: Uint8Array, at: number, key: KeyBin, enrolled: boolean): void {
   bytes.fill(0, at, at + RECORD_SIZE)

@@ -1,12 +1,15 @@
 // May this heartbeat or transfer go into a block? Two questions are kept apart: validity (consensus, relative to the
 // block) and policy (this node's door, by its own clock). Both use the checks of this file; only the clock differs.
 
+import type { KeyBin } from '../crypto/keys.ts'
 import { REASONS } from '../protocol/reason.ts'
 import type { Reason } from '../protocol/reason.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import type { Params } from '../protocol/params.ts'
+import type { GovernanceTransaction } from '../protocol/transaction.ts'
 import type { Transfer } from '../protocol/transfer.ts'
 import { isEnrolled, lastHeight, lastSequence, lastTimestampS, nonceOf, RECORD_SIZE } from './account.ts'
+import { govern } from './govern.ts'
 import type { Ledger } from './state.ts'
 
 /** Age against a reference time: the block's timestamp, or the clock at the door. */
@@ -55,6 +58,18 @@ export function admitTransfer(ledger: Ledger, transfer: Transfer): Reason | null
   if (!isAlive(params, accounts.records, at, ledger.height + 1)) return 'sender_not_alive'
   if (accounts.indexOf(transfer.recipient) === undefined && transfer.amount < params.accountMinimum) return 'below_minimum'
   return null
+}
+
+/** Checks of a governance transaction at the door, without its signatures: could the next block hold it? */
+export function admitGovernance(ledger: Ledger, transaction: GovernanceTransaction, nowMs: number): Reason | null {
+  const { accounts } = ledger
+  const isKnown = (device: KeyBin): boolean => {
+    const index = accounts.indexOf(device)
+    return index !== undefined && isEnrolled(accounts.records, index * RECORD_SIZE)
+  }
+  const timestampMs = Math.max(nowMs, ledger.timestampMs)
+  const result = govern(transaction, { state: ledger, governance: ledger.governance, height: ledger.height + 1, timestampMs, isEnrolled: isKnown })
+  return result.ok ? null : result.error
 }
 
 export const isReject = (reason: Reason): boolean => REASONS[reason].verdict === 'reject'

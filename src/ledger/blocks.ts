@@ -55,6 +55,7 @@ export function buildBlock(ledger: Ledger, candidate: Candidate): ExecutedBlock 
   const content: Content = {
     height: ledger.height + 1,
     timestampMs: candidate.timestampMs,
+    parentCertificate: candidate.parentCertificate,
     heartbeats,
     transactions: fitting(candidate.transactions, params.maxTransactions, params.maxBodyBytes - heartbeats.length * HEARTBEAT_RECORD_SIZE),
   }

@@ -3,17 +3,25 @@
 // builds one of our own (bad items are left out).
 
 import { assert } from '../base/assert.ts'
+import type { Result } from '../base/result.ts'
+import { ok } from '../base/result.ts'
+import type { KeyBin } from '../crypto/keys.ts'
+import type { Certificate } from '../protocol/certificate.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import type { Reason } from '../protocol/reason.ts'
 import { rotate } from '../protocol/rotation.ts'
-import type { Transaction } from '../protocol/transaction.ts'
-import { isGovernance } from '../protocol/transaction.ts'
+import type { GovernanceTransaction, Transaction } from '../protocol/transaction.ts'
+import { ENROLMENT_KIND, isGovernance } from '../protocol/transaction.ts'
 import type { Transfer } from '../protocol/transfer.ts'
 import {
-  addReward, balanceOf, lastActiveMs, lastHeight, nonceOf, setBalance, setNonce, streakStartMs, writeBeat,
+  addReward, balanceOf, isEnrolled, lastActiveMs, lastHeight, nonceOf, setBalance, setEnrolled, setNonce, streakStartMs, writeBeat,
 } from './account.ts'
 import type { AccountDraft } from './accounts.ts'
 import { checkAge, checkSuccession, isAlive } from './admit.ts'
+import { lastHeightOf, turnEpoch } from './epoch.ts'
+import { govern } from './govern.ts'
+import type { Governance } from './governance.ts'
+import { LifeCount } from './life-count.ts'
 import { blockReward, splitReward } from './reward.ts'
 import type { Ledger, Singletons } from './state.ts'
 import { stateRoot } from './state.ts'
@@ -23,6 +31,8 @@ import { gapLimitMs, weightPpm } from './weight.ts'
 export interface Content {
   readonly height: number
   readonly timestampMs: number
+  /** Certificate of the parent; null in the first block. */
+  readonly parentCertificate: Certificate | null
   /** Ascending by (device key, sequence). */
   readonly heartbeats: readonly Heartbeat[]
   readonly transactions: readonly Transaction[]
@@ -64,23 +74,42 @@ type OnInvalid = (error: ItemError) => void
 export function execute(ledger: Ledger, content: Content, onInvalid: OnInvalid): Execution {
   const { params } = ledger
   const activeMs = ledger.activeMs + Math.min(content.timestampMs - ledger.timestampMs, 2 * params.blockIntervalMs)
-  const draft = ledger.accounts.draft(content.heartbeats.length + 2 * content.transactions.length)
-  const { lives, heartbeats } = executeHeartbeats(ledger, draft, content, activeMs, onInvalid)
+  const draft = ledger.accounts.draft(content.heartbeats.length + content.transactions.reduce((sum, each) => sum + accountsTouched(each), 0))
+  const lifeCount = new LifeCount(ledger, content.height)
+  const { lives, heartbeats } = executeHeartbeats(ledger, draft, content, activeMs, lifeCount, onInvalid)
   const { shares, minted, totalPpm } = distribute(ledger, draft, content, lives)
-  const transactions = executeTransactions(ledger, draft, content, onInvalid)
+  const { transactions, governance } = executeTransactions(ledger, draft, content, onInvalid)
   assert(draft.balanceChange() === minted, 'the balances grow by what is minted')
+  const epoch = { ...governance.epoch, signed: signedAfter(ledger, content.parentCertificate), lives: lifeCount.lives }
+  const order = {
+    params,
+    validators: ledger.validators,
+    priorities: rotate(ledger.validators, ledger.priorities, 1).priorities,
+    governance: { ...governance, epoch },
+  }
   const state: Singletons = {
     height: content.height,
     timestampMs: content.timestampMs,
     activeMs,
     supply: ledger.supply + minted,
     cumulativeLifePpm: ledger.cumulativeLifePpm + BigInt(totalPpm),
-    validators: ledger.validators,
-    priorities: rotate(ledger.validators, ledger.priorities, 1).priorities,
-    params,
+    ...(content.height === lastHeightOf(ledger) ? turnEpoch(order, content.height, content.timestampMs) : order),
   }
   const accounts = draft.toPatch()
   return { state, accounts, stateRoot: stateRoot(state, accounts.root), shares, weightPpm: totalPpm, minted, heartbeats, transactions }
+}
+
+/** Accounts that a transaction may change at most. */
+const accountsTouched = (transaction: Transaction): number => {
+  if (!isGovernance(transaction)) return 2
+  return transaction.kind === ENROLMENT_KIND ? transaction.enrolment.devices.length : 0
+}
+
+/** Who signed what in this epoch. The first block of an epoch holds a certificate of the one before, which counts no more. */
+function signedAfter({ height, governance: { epoch } }: Ledger, certificate: Certificate | null): readonly number[] {
+  if (certificate === null || height === epoch.start) return epoch.signed
+  const signers = new Set(certificate.signatures.map(({ validator }) => validator))
+  return epoch.signed.map((count, i) => (signers.has(i) ? count + 1 : count))
 }
 
 /** A life in this block: its heaviest heartbeat counts, whatever beats. */
@@ -90,7 +119,7 @@ interface Life {
   weightPpm: number
 }
 
-function executeHeartbeats(ledger: Ledger, draft: AccountDraft, content: Content, activeMs: number, onInvalid: OnInvalid) {
+function executeHeartbeats(ledger: Ledger, draft: AccountDraft, content: Content, activeMs: number, lifeCount: LifeCount, onInvalid: OnInvalid) {
   const { params } = ledger
   const gapMs = gapLimitMs(params)
   const lives: Life[] = []
@@ -127,6 +156,7 @@ function executeHeartbeats(ledger: Ledger, draft: AccountDraft, content: Content
       activeMs,
       streakStartMs: startMs,
     })
+    lifeCount.beat(draft.bytes, life.at, heartbeat)
     heartbeats.push(heartbeat)
   }
   return { lives, heartbeats }
@@ -153,15 +183,41 @@ function distribute(ledger: Ledger, draft: AccountDraft, content: Content, lives
   return { shares, minted, totalPpm }
 }
 
-function executeTransactions(ledger: Ledger, draft: AccountDraft, content: Content, onInvalid: OnInvalid): Transaction[] {
+function executeTransactions(ledger: Ledger, draft: AccountDraft, content: Content, onInvalid: OnInvalid): { transactions: Transaction[]; governance: Governance } {
   const executed: Transaction[] = []
-  const opened = draft.created
+  let { governance } = ledger
+  let creations = 0
   for (const [position, transaction] of content.transactions.entries()) {
-    const reason = executeTransfer(ledger, draft, transaction.transfer, content.height, draft.created - opened)
+    const opened = draft.created
+    let reason: ItemError['reason'] | null = null
+    if (isGovernance(transaction)) {
+      const result = executeGovernance(ledger, draft, governance, transaction, content)
+      if (result.ok) governance = result.value
+      else reason = result.error
+    } else {
+      reason = executeTransfer(ledger, draft, transaction.transfer, content.height, creations)
+      creations += draft.created - opened
+    }
     if (reason === null) executed.push(transaction)
     else onInvalid({ item: 'transaction', position, reason })
   }
-  return executed
+  return { transactions: executed, governance }
+}
+
+function executeGovernance(ledger: Ledger, draft: AccountDraft, governance: Governance, transaction: GovernanceTransaction, content: Content): Result<Governance, Reason> {
+  const { height, timestampMs } = content
+  const enrolled = (device: KeyBin): boolean => {
+    const index = draft.indexOf(device)
+    return index !== undefined && isEnrolled(draft.bytes, draft.edit(index))
+  }
+  const result = govern(transaction, { state: ledger, governance, height, timestampMs, isEnrolled: enrolled })
+  if (!result.ok) return result
+  for (const device of result.value.enrols) {
+    const index = draft.indexOf(device)
+    if (index === undefined) draft.create(device, true)
+    else setEnrolled(draft.bytes, draft.edit(index))
+  }
+  return ok(result.value.governance)
 }
 
 function executeTransfer(ledger: Ledger, draft: AccountDraft, transfer: Transfer, height: number, creations: number): ItemError['reason'] | null {

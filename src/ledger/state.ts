@@ -14,6 +14,8 @@ import type { Priorities } from '../protocol/rotation.ts'
 import { bigUint64, bytes32, ContainerType, ListCompositeType, uint64 } from '../protocol/ssz.ts'
 import type { ValidatorSet } from '../protocol/validators.ts'
 import { Accounts } from './accounts.ts'
+import type { Governance } from './governance.ts'
+import { genesisGovernance, governanceFromSsz, GovernanceSsz, governanceToSsz } from './governance.ts'
 
 /** The state beside the accounts. */
 export interface Singletons {
@@ -28,6 +30,7 @@ export interface Singletons {
   /** One per validator, in their order. */
   readonly priorities: Priorities
   readonly params: Params
+  readonly governance: Governance
 }
 
 export interface Ledger extends Singletons {
@@ -49,6 +52,7 @@ const StateSsz = new ContainerType({
   accountsRoot: bytes32,
   validators: new ListCompositeType(ValidatorStateSsz, MAX_VALIDATORS),
   params: ParamsSsz,
+  governance: GovernanceSsz,
   /** Ids of recent legacy transfers and heartbeats; zero until legacy clients are served. */
   legacyRoot: bytes32,
 })
@@ -61,7 +65,7 @@ function toSsz(state: Singletons, accountsRoot: Uint8Array) {
     // Two's complement: SSZ has no signed integers.
     priority: BigInt.asUintN(64, BigInt(state.priorities[i]!)),
   }))
-  return { ...state, validators, accountsRoot, legacyRoot: new Uint8Array(32) }
+  return { ...state, validators, governance: governanceToSsz(state.governance), accountsRoot, legacyRoot: new Uint8Array(32) }
 }
 
 /** Hash tree root of the state: what headers commit to. */
@@ -72,13 +76,14 @@ export const encodeSingletons = (state: Singletons, accountsRoot: Uint8Array): U
 
 /** Reads what `encodeSingletons` wrote. @throws if the bytes are damaged */
 export function decodeSingletons(bytes: Uint8Array): { state: Singletons; accountsRoot: Uint8Array } {
-  const { accountsRoot, validators, legacyRoot: _, ...rest } = StateSsz.deserialize(bytes)
+  const { accountsRoot, validators, governance, legacyRoot: _, ...rest } = StateSsz.deserialize(bytes)
   return {
     accountsRoot,
     state: {
       ...rest,
       validators: validators.map(({ key, nodeKey, power }) => ({ key: toBin(key), nodeKey: toBin(nodeKey), power })),
       priorities: validators.map(({ priority }) => Number(BigInt.asIntN(64, priority))),
+      governance: governanceFromSsz(governance),
     },
   }
 }
@@ -102,6 +107,7 @@ export function genesisLedger(genesis: Genesis): Ledger {
     validators: genesis.validators.map(({ key, nodeKey, power }) => ({ key, nodeKey, power })),
     priorities: genesis.validators.map(() => 0),
     params: genesis.params,
+    governance: genesisGovernance(genesis),
     accounts,
     accountsRoot: patch.root,
   }

@@ -3,7 +3,7 @@
 import type { Bin } from '../base/bytes.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import type { Reason } from '../protocol/reason.ts'
-import type { Transaction } from '../protocol/transaction.ts'
+import type { TransferTransaction } from '../protocol/transaction.ts'
 import { encodeTransaction } from '../protocol/transaction.ts'
 
 export interface TransferPoolOptions {
@@ -19,14 +19,14 @@ export interface SenderAccount {
 }
 
 interface Waiting {
-  readonly transaction: Transaction
+  readonly transaction: TransferTransaction
   readonly sizeBytes: number
 }
 
 export class TransferPool {
   readonly #options: TransferPoolOptions
   readonly #bySender = new Map<KeyBin, Waiting[]>()
-  readonly #byId = new Map<Bin, Transaction>()
+  readonly #byId = new Map<Bin, TransferTransaction>()
   #sizeBytes = 0
 
   constructor(options: TransferPoolOptions) {
@@ -47,12 +47,12 @@ export class TransferPool {
     return { count: waiting.length, amount: waiting.reduce((sum, { transaction }) => sum + transaction.transfer.amount, 0n) }
   }
 
-  find(id: Bin): Transaction | null {
+  find(id: Bin): TransferTransaction | null {
     return this.#byId.get(id) ?? null
   }
 
   /** Why a transfer may not wait here, or null. Needs no verified signature and remembers nothing. */
-  check(transaction: Transaction, account: SenderAccount): Reason | null {
+  check(transaction: TransferTransaction, account: SenderAccount): Reason | null {
     const { sender, nonce, amount, id } = transaction.transfer
     const waiting = this.#bySender.get(sender) ?? []
     const same = waiting.find((other) => other.transaction.transfer.nonce === nonce)
@@ -65,7 +65,7 @@ export class TransferPool {
   }
 
   /** The transfer must have passed `check`. */
-  add(transaction: Transaction): void {
+  add(transaction: TransferTransaction): void {
     const { sender } = transaction.transfer
     const entry = { transaction, sizeBytes: encodeTransaction(transaction).length }
     const waiting = this.#bySender.get(sender)
@@ -76,8 +76,8 @@ export class TransferPool {
   }
 
   /** At most `max` transfers, senders in order of arrival, each sender's in order of nonce. */
-  reap(max: number): Transaction[] {
-    const chosen: Transaction[] = []
+  reap(max: number): TransferTransaction[] {
+    const chosen: TransferTransaction[] = []
     for (const waiting of this.#bySender.values()) {
       for (const { transaction } of waiting) {
         if (chosen.length === max) return chosen

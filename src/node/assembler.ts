@@ -7,7 +7,9 @@ import { hasProposal, proposerFor } from '../consensus/consensus.ts'
 import { tagKey } from '../crypto/keys.ts'
 import { markVerified } from '../crypto/verified.ts'
 import type { Verified } from '../crypto/verified.ts'
+import { isWaiting } from '../engine/admission.ts'
 import type { Engine } from '../engine/engine.ts'
+import { headValidators } from '../ledger/validators-at.ts'
 import type { GossipVerdict } from '../network/gossip.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { certificateMessage } from '../protocol/certificate.ts'
@@ -17,7 +19,7 @@ import type { Heartbeat } from '../protocol/heartbeat.ts'
 import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, rowsOf } from '../protocol/heartbeat.ts'
 import type { ProposedBlock } from '../protocol/proposal.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
-import { transactionSignature } from '../protocol/transaction.ts'
+import { transactionSignatures } from '../protocol/transaction.ts'
 import type { ValidatorSet } from '../protocol/validators.ts'
 import type { PeerPort } from './peer-port.ts'
 import type { SignatureItem, VerifyPool } from './verify-pool.ts'
@@ -51,10 +53,10 @@ export function createAssembler({ engine, pool, peers, deliver }: AssemblerDepen
     }
     const missing = names.filter((name) => !found.has(name))
     if (missing.length > 0) for (const heartbeat of await fetchHeartbeats(missing, from)) found.set(heartbeat.name, heartbeat)
-    const unseen = transactions.filter((transaction) => engine.transfers.find(transaction.transfer.id) === null)
+    const unseen = transactions.filter((transaction) => !isWaiting(engine, transaction))
     const signatures = [
-      ...unseen.map((transaction) => transactionSignature(transaction, genesisHash)),
-      ...(parentCertificate === null ? [] : certificateSignatures(parentCertificate, genesisHash, engine.ledger.validators)),
+      ...unseen.flatMap((transaction) => transactionSignatures(transaction, genesisHash)),
+      ...(parentCertificate === null ? [] : certificateSignatures(parentCertificate, genesisHash, headValidators(engine.ledger))),
     ]
     if ((await pool.signatures(signatures)).includes(false)) {
       peers.report(from, 'bad_signature', 50)

@@ -16,7 +16,7 @@ import type { Heartbeat } from '../protocol/heartbeat.ts'
 import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, rowsOf } from '../protocol/heartbeat.ts'
 import type { Reason } from '../protocol/reason.ts'
 import { REASONS } from '../protocol/reason.ts'
-import { decodeTransaction, transactionSignature } from '../protocol/transaction.ts'
+import { decodeTransaction, transactionSignatures } from '../protocol/transaction.ts'
 import type { Vote } from '../protocol/vote.ts'
 import { decodeVote, encodeVote, voteMessage } from '../protocol/vote.ts'
 import { decodeAnnouncement } from './announcement.ts'
@@ -80,10 +80,9 @@ export function createGossip({ engine, runner, pool, assembler, sync, clock, obs
   async function transfers(data: Uint8Array): Promise<GossipVerdict> {
     const transaction = decodeTransaction(data, genesisHash)
     if (transaction === null) return reject('malformed')
-    const reason = precheckTransaction(engine, transaction)
+    const reason = precheckTransaction(engine, transaction, clock.nowMs())
     if (reason !== null) return verdictOf(reason)
-    const [valid] = await pool.signatures([transactionSignature(transaction, genesisHash)])
-    if (valid !== true) return reject('bad_signature')
+    if ((await pool.signatures(transactionSignatures(transaction, genesisHash))).includes(false)) return reject('bad_signature')
     const [verdict] = await runner.submit((ticket) => ({ kind: 'transaction', transaction: markVerified(transaction), ticket }))
     if (verdict === undefined) return ignore('draining')
     observe('transaction', verdict.accepted ? null : verdict.reason, 1)

@@ -11,7 +11,8 @@ import type { Clock } from '../ops/clock.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import { decodeHeartbeat, heartbeatEvidence, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE, heartbeatWitness, recordOfRow } from '../protocol/heartbeat.ts'
 import type { Reason } from '../protocol/reason.ts'
-import { transactionFromMessage, transactionSignature } from '../protocol/transaction.ts'
+import type { Transaction } from '../protocol/transaction.ts'
+import { decodeTransaction, transactionFromMessage, transactionId, transactionSignatures } from '../protocol/transaction.ts'
 import type { Vitals } from '../protocol/vitals.ts'
 import { evidenceOf, levelsOf, vitalsInRange } from '../protocol/vitals.ts'
 import type { DeviceLimiter } from './device-limiter.ts'
@@ -45,7 +46,10 @@ export interface IngressDependencies {
 export interface Ingress {
   /** @param rows n × 245 bytes: message ‖ signature. @param vitals one per row, null if not sent */
   heartbeats(rows: Uint8Array, vitals: readonly (VitalsWithNonce | null)[]): Promise<ItemVerdict[]>
+  /** A transfer, as its sender signed it. */
   transaction(message: Uint8Array, signature: Uint8Array): Promise<ItemVerdict>
+  /** A transaction of any kind, encoded as in a block. */
+  encodedTransaction(bytes: Uint8Array): Promise<ItemVerdict>
   /** From now on everything is refused as `draining`. */
   drain(): void
 }
@@ -111,27 +115,34 @@ export function createIngress({ engine, runner, pool, clock, witness, limiters, 
   }
 
   async function transaction(message: Uint8Array, signature: Uint8Array): Promise<ItemVerdict> {
-    const verdict = await judgeTransaction(message, signature)
+    const decoded = transactionFromMessage(message, signature, genesisHash)
+    return observed(decoded.ok ? await judgeTransaction(decoded.value) : refused(decoded.error))
+  }
+
+  async function encodedTransaction(bytes: Uint8Array): Promise<ItemVerdict> {
+    const decoded = decodeTransaction(bytes, genesisHash)
+    return observed(decoded === null ? refused('malformed') : await judgeTransaction(decoded))
+  }
+
+  function observed(verdict: ItemVerdict): ItemVerdict {
     observe('transaction', verdict.accepted ? null : verdict.reason, 1)
     return verdict
   }
 
-  async function judgeTransaction(message: Uint8Array, signature: Uint8Array): Promise<ItemVerdict> {
+  async function judgeTransaction(decoded: Transaction): Promise<ItemVerdict> {
     if (draining) return refused('draining')
-    const decoded = transactionFromMessage(message, signature, genesisHash)
-    if (!decoded.ok) return refused(decoded.error)
-    const reason = precheckTransaction(engine, decoded.value)
+    const reason = precheckTransaction(engine, decoded, clock.nowMs())
     if (reason !== null) return refused(reason)
-    const [valid] = await pool.signatures([transactionSignature(decoded.value, genesisHash)])
-    if (valid !== true) return refused('bad_signature')
-    if (!limiters.transfers.take(decoded.value.transfer.sender, clock.nowMs())) return refused('too_fast')
-    const verified = markVerified(decoded.value)
+    const signatures = transactionSignatures(decoded, genesisHash)
+    if ((await pool.signatures(signatures)).includes(false)) return refused('bad_signature')
+    if (!limiters.transfers.take(toBin(signatures[0]!.key), clock.nowMs())) return refused('too_fast')
+    const verified = markVerified(decoded)
     const [verdict] = await runner.submit((ticket) => ({ kind: 'transaction', transaction: verified, ticket }))
     if (verdict?.accepted === true) outgoing.transaction(verified)
-    return withId(verdict, toHex(fromBin(verified.transfer.id)))
+    return withId(verdict, toHex(fromBin(transactionId(verified))))
   }
 
-  return { heartbeats, transaction, drain: () => void (draining = true) }
+  return { heartbeats, transaction, encodedTransaction, drain: () => void (draining = true) }
 }
 
 function checkVitals(heartbeat: Heartbeat, vitals: VitalsWithNonce): Reason | null {

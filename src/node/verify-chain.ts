@@ -14,6 +14,7 @@ import type { BlockError } from '../ledger/blocks.ts'
 import { applyExecution } from '../ledger/execute.ts'
 import type { Ledger } from '../ledger/state.ts'
 import { genesisLedger, stateRoot } from '../ledger/state.ts'
+import { validatorsAt } from '../ledger/validators-at.ts'
 import { dataDir as pathsOf } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import type { Block } from '../protocol/block.ts'
@@ -23,13 +24,13 @@ import type { Genesis } from '../protocol/genesis.ts'
 import { genesisFromJson } from '../protocol/genesis.ts'
 import { headerId } from '../protocol/header.ts'
 import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE, rowOfRecord } from '../protocol/heartbeat.ts'
-import { decodeTransaction, transactionSignature } from '../protocol/transaction.ts'
+import { decodeTransaction, transactionSignatures } from '../protocol/transaction.ts'
 import { certificateSignatures } from './assembler.ts'
 import { openStoredBody } from './body-codec.ts'
 import type { StoredHeader } from './header-codec.ts'
 import { decodeStoredHeader } from './header-codec.ts'
 import { corrupt, loadChain } from './ledger-store.ts'
-import type { SignatureItem, VerifyPool } from './verify-pool.ts'
+import type { VerifyPool } from './verify-pool.ts'
 import { createVerifyPool } from './verify-pool.ts'
 
 export interface VerifyOptions {
@@ -103,12 +104,25 @@ interface ReadBlock {
   readonly stored: StoredHeader
   readonly certificate: Certificate
   readonly block: Promise<Block>
+  /** Its certificate, and that of its parent if the body shows another than the one that is stored there. */
+  readonly certificates: readonly Certificate[]
+  /** The verdict on the signatures of the certificates; null while their validators are not known. */
+  signed: Promise<boolean> | null
 }
 
 async function replay(store: ChainStore, pool: VerifyPool, start: Ledger, onProgress: VerifyOptions['onProgress']) {
   const keys: KeyBin[] = Array.from({ length: start.accounts.count }, (_, i) => accountKey(start.accounts.records, i * RECORD_SIZE))
   const ahead: ReadBlock[] = []
   let ledger = start
+  /** Starts the check of certificates as soon as the validators of their heights are known. */
+  const checkCertificates = (read: ReadBlock): void => {
+    const sets = read.certificates.map(({ height }) => validatorsAt(ledger, height))
+    if (read.signed !== null || sets.includes(null)) return
+    const whole = read.certificates.every((certificate, i) => hasQuorum(certificate, sets[i]!))
+    const items = read.certificates.flatMap((certificate, i) => certificateSignatures(certificate, ledger.genesisHash, sets[i]!))
+    read.signed = whole ? pool.signatures(items).then((valid) => !valid.includes(false)) : Promise.resolve(false)
+    read.signed.catch(() => {})
+  }
   let newest: Certificate | null = null
   let heartbeats = 0
   let transactions = 0
@@ -118,13 +132,16 @@ async function replay(store: ChainStore, pool: VerifyPool, start: Ledger, onProg
       newest = read.certificate
       ahead.push(read)
     }
-    const { stored, certificate, block: verified } = ahead.shift()!
-    const block = await verified
+    ahead.forEach(checkCertificates)
+    const read: ReadBlock = ahead.shift()!
+    const { stored, certificate } = read
+    const block = await read.block
     const { header, body } = block
     const id = headerId(header)
     const result = validateBlock(ledger, block)
     if (!result.ok) throw wrong(height, describe(result.error))
-    if (certificate.height !== height || certificate.blockId !== id || !hasQuorum(certificate, ledger.validators)) throw wrong(height, 'its certificate is not for it, or has no quorum')
+    if (certificate.height !== height || certificate.blockId !== id) throw wrong(height, 'its certificate is not for it')
+    if ((await read.signed) !== true) throw wrong(height, 'a certificate has no quorum, or a signature that does not verify')
     const { execution } = result.value
     const counted = stored.heartbeats === body.heartbeats.length && stored.transactions === body.transactions.length
     if (!counted || stored.minted !== execution.minted) throw wrong(height, 'the summary beside its header does not follow from its content')
@@ -167,12 +184,7 @@ async function readBlock(store: ChainStore, pool: VerifyPool, start: Ledger, hei
   // The body may hold another certificate of the parent than the one that this node stored.
   const { parentCertificate } = body
   const shown = parentCertificate === null || (previous !== null && equalBytes(encodeCertificate(parentCertificate), encodeCertificate(previous)))
-  if (!shown && !hasQuorum(parentCertificate, start.validators)) throw wrong(height, "its parent's certificate has no quorum")
-  const signatures: SignatureItem[] = [
-    ...transactions.map((transaction) => transactionSignature(transaction, genesisHash)),
-    ...certificateSignatures(certificate.value, genesisHash, start.validators),
-    ...(shown ? [] : certificateSignatures(parentCertificate, genesisHash, start.validators)),
-  ]
+  const signatures = transactions.flatMap((transaction) => transactionSignatures(transaction, genesisHash))
   const verified = Promise.all([pool.heartbeats(rows), pool.signatures(signatures)]).then(([{ valid, hashes }, others]): Block => {
     if (!valid.every((bit) => bit === 1) || others.includes(false)) throw wrong(height, 'it holds a signature that does not verify')
     const heartbeats = Array.from({ length: body.heartbeats }, (_, i) => {
@@ -185,7 +197,7 @@ async function readBlock(store: ChainStore, pool: VerifyPool, start: Ledger, hei
   })
   // Awaited in its turn; until then a refusal must not count as unhandled.
   verified.catch(() => {})
-  return { stored, certificate: certificate.value, block: verified }
+  return { stored, certificate: certificate.value, block: verified, certificates: shown ? [certificate.value] : [certificate.value, parentCertificate], signed: null }
 }
 
 function readable<T>(height: number, read: () => T): T {

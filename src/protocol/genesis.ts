@@ -6,7 +6,7 @@ import type { Result } from '../base/result.ts'
 import { err, ok } from '../base/result.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import { keyBinFromText, keyBinToText } from '../crypto/keys.ts'
-import { MAX_GENESIS_ACCOUNTS, MAX_NETWORK_NAME_BYTES, MAX_REGISTRARS, MAX_TOTAL_POWER, MAX_VALIDATORS } from './limits.ts'
+import { MAX_GENESIS_ACCOUNTS, MAX_NETWORK_NAME_BYTES, MAX_REGISTRARS, MAX_TOTAL_BASE, MAX_VALIDATORS } from './limits.ts'
 import type { Params } from './params.ts'
 import { checkParams, DEFAULT_PARAMS, ParamsSsz } from './params.ts'
 import { ByteListType, bytes32, bytes35, ContainerType, ListCompositeType, uint32, uint64 } from './ssz.ts'
@@ -76,7 +76,7 @@ export function checkGenesis(genesis: Genesis): string[] {
     if (!Number.isSafeInteger(power) || power < 1) problems.push('a power must be a positive integer')
     total += power
   }
-  if (!(total < MAX_TOTAL_POWER)) problems.push('the total power must be below 2^50')
+  if (!(total <= MAX_TOTAL_BASE)) problems.push('the total power must be at most 2^48')
   return problems
 }
 

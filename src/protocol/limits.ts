@@ -11,12 +11,16 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024
 export const MAX_BLOCK_BYTES = MAX_BODY_BYTES + 16_384
 /** Heartbeats in a witness's bundle. */
 export const MAX_BUNDLE_HEARTBEATS = 128
-/** One serialized transaction: kind, signed fields, signature. */
-export const MAX_TRANSACTION_BYTES = 1_024
+/** One serialized transaction: kind, fields, signatures. A change of parameters that 128 validators approve takes 12.7 kB. */
+export const MAX_TRANSACTION_BYTES = 16_384
 /** Memo of a transfer, bytes of UTF-8. */
 export const MAX_MEMO_BYTES = 128
 export const MAX_VALIDATORS = 128
 export const MAX_REGISTRARS = 64
+/** Lives that one transaction enrols. */
+export const MAX_ENROLMENT_DEVICES = 256
+/** Epochs whose lives make a validator's power. */
+export const MAX_LIFE_WINDOW_EPOCHS = 1_024
 /** Accounts that a genesis may fund or enrol. */
 export const MAX_GENESIS_ACCOUNTS = 4_096
 /** The account tree has 2^32 leaves. */
@@ -27,6 +31,8 @@ export const MAX_ROUND = 1_000_000
 export const MAX_ROUNDS_SHOWN = 64
 /** Sum of all voting power: stays below 2^50, so that 3 × power is an exact integer. */
 export const MAX_TOTAL_POWER = 2 ** 50
+/** Sum of all base power: life power is at most twice that. */
+export const MAX_TOTAL_BASE = Math.floor(MAX_TOTAL_POWER / 4)
 /** Levels that a device reports: 0…7. */
 export const MAX_LEVEL = 7
 /** Network name, bytes of UTF-8. */

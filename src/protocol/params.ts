@@ -1,7 +1,7 @@
 // Consensus parameters: set by the genesis, committed to by every header (paramsRoot).
 
 import { bigUint64, BooleanType, ContainerType, uint32, uint64 } from './ssz.ts'
-import { MAX_BLOCK_HEARTBEATS, MAX_BLOCK_TRANSACTIONS, MAX_BODY_BYTES } from './limits.ts'
+import { MAX_BLOCK_HEARTBEATS, MAX_BLOCK_TRANSACTIONS, MAX_BODY_BYTES, MAX_LIFE_WINDOW_EPOCHS } from './limits.ts'
 
 export const COIN = 100_000_000n
 
@@ -21,6 +21,10 @@ export interface Params {
   /** A sender is alive if it has a committed heartbeat within this many blocks. */
   readonly aliveBlocks: number
   readonly epochBlocks: number
+  /** Epochs over which the lives of a validator are averaged: 24 h by default. */
+  readonly lifeWindowEpochs: number
+  /** Lives that one registrar may enrol in an epoch. */
+  readonly enrolmentsPerEpoch: number
   /** Base units. */
   readonly rewardInitial: bigint
   readonly rewardHalvingBlocks: number
@@ -67,6 +71,8 @@ export const DEFAULT_PARAMS: Params = {
   lifeMinIntervalMs: 1_000,
   aliveBlocks: 12,
   epochBlocks: 120,
+  lifeWindowEpochs: 144,
+  enrolmentsPerEpoch: 1_024,
   rewardInitial: 100n * COIN,
   rewardHalvingBlocks: 210_000,
   rewardFloor: COIN / 100n,
@@ -108,6 +114,8 @@ export const ParamsSsz = new ContainerType({
   lifeMinIntervalMs: uint64,
   aliveBlocks: uint64,
   epochBlocks: uint64,
+  lifeWindowEpochs: uint32,
+  enrolmentsPerEpoch: uint32,
   rewardInitial: bigUint64,
   rewardHalvingBlocks: uint64,
   rewardFloor: bigUint64,
@@ -153,6 +161,8 @@ export function checkParams(params: Params): string[] {
   range('lifeMinIntervalMs', 1_000, HOUR)
   range('aliveBlocks', 1, 1_000_000)
   range('epochBlocks', 4, 1_000_000)
+  range('lifeWindowEpochs', 1, MAX_LIFE_WINDOW_EPOCHS)
+  range('enrolmentsPerEpoch', 0, 1_000_000)
   range('rewardHalvingBlocks', 1, 1_000_000_000)
   range('continuityMs', 1_000, 24 * HOUR)
   range('gapMs', 1_000, 24 * HOUR)

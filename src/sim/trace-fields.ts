@@ -2,6 +2,7 @@
 
 import { unreachable } from '../base/assert.ts'
 import type { Input } from '../engine/input.ts'
+import { transactionId } from '../protocol/transaction.ts'
 import type { Field } from './trace.ts'
 
 export function fieldsOf(input: Input): readonly Field[] {
@@ -30,7 +31,7 @@ export function fieldsOf(input: Input): readonly Field[] {
     case 'heartbeats':
       return input.heartbeats.flatMap(({ device, sequence }) => [device.slice(2, 34), sequence])
     case 'transaction':
-      return [input.transaction.transfer.id, input.transaction.transfer.nonce]
+      return [transactionId(input.transaction)]
     case 'decided':
       return [input.certificate.height, input.certificate.round, input.certificate.blockId]
     default:
