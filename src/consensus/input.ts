@@ -26,5 +26,5 @@ export type ConsensusInput =
 /** What a validator may refuse to prevote by its own clock and pool. Never asked about anything that had a quorum. */
 export interface Judge {
   /** Asked once, for a fresh proposal (validRound −1), at the prevote of its round; never by observers. */
-  timely(proposal: Proposal): boolean
+  acceptable(proposal: Proposal): boolean
 }

@@ -140,7 +140,7 @@ function prevoteFresh(s: RoundState, around: Surroundings): boolean {
   if (s.step !== 'propose' || held === null || held.proposal.validRound !== -1) return false
   const { proposal, valid } = held
   const v = proposal.blockId
-  speak(s, 'prevote', around, () => (valid && (s.lockedValue === v || (s.lockedRound === -1 && around.judge.timely(proposal))) ? v : null)) // L23–L26
+  speak(s, 'prevote', around, () => (valid && (s.lockedValue === v || (s.lockedRound === -1 && around.judge.acceptable(proposal))) ? v : null)) // L23–L26
   s.step = 'prevote' // L27
   return true
 }

@@ -35,7 +35,7 @@ export function admitHeartbeats(engine: Engine, heartbeats: readonly Verified<He
   return heartbeats.map((heartbeat): Verdict => {
     const reason = precheckHeartbeat(engine, heartbeat, nowMs)
     if (reason !== null) return { accepted: false, reason }
-    engine.heartbeats.add(heartbeat)
+    engine.heartbeats.add(heartbeat, nowMs)
     return { accepted: true, weightPpm: expectedWeightPpm(engine, heartbeat) }
   })
 }
@@ -67,7 +67,7 @@ export function isWaiting(engine: Engine, transaction: Transaction): boolean {
 export const oldestS = (engine: Engine, timestampMs: number): number => Math.ceil((timestampMs - engine.ledger.params.heartbeatMaxAgeMs) / 1_000)
 
 /** The weight that a heartbeat would have in a block now, ppm. */
-function expectedWeightPpm({ ledger }: Engine, { device, rateLevel, motionLevel }: Heartbeat): number {
+export function expectedWeightPpm({ ledger }: Engine, { device, rateLevel, motionLevel }: Heartbeat): number {
   const index = ledger.accounts.indexOf(device)
   const { records } = ledger.accounts
   const at = index === undefined ? -1 : index * RECORD_SIZE

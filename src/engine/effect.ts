@@ -4,6 +4,8 @@ import type { Bin } from '../base/bytes.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import type { ProposalStatement, ProposedBlock } from '../protocol/proposal.ts'
+import type { Verified } from '../crypto/verified.ts'
+import type { Transaction } from '../protocol/transaction.ts'
 import type { Reason } from '../protocol/reason.ts'
 import type { Vote, VoteStatement } from '../protocol/vote.ts'
 import type { LoggedInput, Timer } from './input.ts'
@@ -22,6 +24,7 @@ export type Effect =
   /** Offer to all peers. */
   | { readonly kind: 'broadcast-proposal'; readonly proposed: ProposedBlock }
   | { readonly kind: 'broadcast-vote'; readonly vote: Vote }
+  | { readonly kind: 'broadcast-transaction'; readonly transaction: Verified<Transaction> }
   | { readonly kind: 'schedule'; readonly timer: Timer; readonly delayMs: number }
   /** Store the block and what it changes in one atomic batch, then feed back `stored`. */
   | { readonly kind: 'commit'; readonly executed: ExecutedBlock; readonly certificate: Certificate; readonly round: number }
@@ -31,5 +34,7 @@ export type Effect =
   | { readonly kind: 'equivocation'; readonly first: Vote; readonly second: Vote }
   /** More than 2/3 signed a block that is not valid here: one of us is wrong, and this node must not go on. */
   | { readonly kind: 'diverged'; readonly height: number; readonly blockId: Bin }
+  /** Somebody else signs with our key: this node signs nothing for now. */
+  | { readonly kind: 'signed-elsewhere'; readonly vote: Vote }
   /** For logs and metrics. */
   | { readonly kind: 'round'; readonly height: number; readonly round: number; readonly proposer: Bin }

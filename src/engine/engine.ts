@@ -9,6 +9,8 @@ import { GovernancePool } from '../mempool/governance.ts'
 import { HeartbeatPool } from '../mempool/heartbeats.ts'
 import { TransferPool } from '../mempool/transfers.ts'
 import type { Certificate } from '../protocol/certificate.ts'
+import type { Caution } from './caution.ts'
+import { newCaution } from './caution.ts'
 import type { ConsensusMessage } from './input.ts'
 
 /** Local policy of the mempool. */
@@ -33,9 +35,13 @@ export interface EngineOptions {
   readonly ledger: Ledger
   /** Certificate of the ledger's head; null before the first block. */
   readonly headCertificate: Certificate | null
-  /** Our validator key, 32 bytes; null for a node that only follows. */
+  /** Our validator key, 32 bytes, whether it is a validator's now or not; null for a node that only follows. */
   readonly self: Bin | null
   readonly mempool: MempoolLimits
+  /** What the signer's record says: the height that it has reached, or null if it is lost. See caution.ts. */
+  readonly signedHeight: number | null
+  /** True where nobody else can have gone on: our own network of one. Then the record is not doubted. */
+  readonly trusted: boolean
 }
 
 /**
@@ -48,6 +54,7 @@ export interface Engine {
   readonly heartbeats: HeartbeatPool
   readonly transfers: TransferPool
   readonly governance: GovernancePool
+  readonly caution: Caution
   ledger: Ledger
   headCertificate: Certificate | null
   phase: Phase
@@ -64,12 +71,13 @@ export interface Engine {
   early: ConsensusMessage[]
 }
 
-export function createEngine({ ledger, headCertificate, self, mempool }: EngineOptions): Engine {
+export function createEngine({ ledger, headCertificate, self, mempool, signedHeight, trusted }: EngineOptions): Engine {
   return {
     self,
     heartbeats: new HeartbeatPool({ maxHeartbeats: mempool.maxHeartbeats, maxBytes: mempool.maxBytes, maxPerDevice: mempool.maxPerDevice }),
     transfers: new TransferPool({ maxTransfers: mempool.maxTransactions, maxBytes: mempool.maxBytes, maxPerSender: mempool.maxPerSender }),
     governance: new GovernancePool(),
+    caution: newCaution(signedHeight, trusted),
     ledger,
     headCertificate,
     phase: 'replaying',
@@ -82,6 +90,8 @@ export function createEngine({ ledger, headCertificate, self, mempool }: EngineO
   }
 }
 
-export function consensusAfter(ledger: Ledger, self: Bin | null): Consensus {
-  return createConsensus({ height: ledger.height + 1, validators: ledger.validators, priorities: ledger.priorities, self })
+/** @param self null, or a key that is no validator's at this height: then the node follows */
+export function consensusAfter({ height, validators, priorities }: Ledger, self: Bin | null): Consensus {
+  const member = validators.some(({ key }) => key === self)
+  return createConsensus({ height: height + 1, validators, priorities, self: member ? self : null })
 }

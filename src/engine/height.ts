@@ -17,11 +17,16 @@ import type { Block } from '../protocol/block.ts'
 import { bodyRoot } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { certificateRoot, hasQuorum } from '../protocol/certificate.ts'
+import { evidenceOf } from '../protocol/evidence.ts'
 import { headerId } from '../protocol/header.ts'
 import type { Params } from '../protocol/params.ts'
 import type { Proposal, ProposedBlock } from '../protocol/proposal.ts'
+import type { GovernanceTransaction } from '../protocol/transaction.ts'
+import { evidenceTransaction } from '../protocol/transaction.ts'
 import type { Vote } from '../protocol/vote.ts'
-import { oldestS } from './admission.ts'
+import { oldestS, precheckTransaction } from './admission.ts'
+import { maySign, noteOwnVote, signOrHold } from './caution.ts'
+import { includesLives } from './duty.ts'
 import type { Effect } from './effect.ts'
 import type { Engine } from './engine.ts'
 import type { LoggedInput } from './input.ts'
@@ -82,7 +87,10 @@ function build(engine: Engine, nowMs: number): ExecutedBlock | null {
 export function receiveVote(engine: Engine, vote: Verified<Vote>, nowMs: number, effects: Effect[]): void {
   if (hasVote(engine.consensus, vote)) return
   logged(engine, { kind: 'vote', vote }, effects)
-  if (vote.validator === engine.self) effects.push({ kind: 'broadcast-vote', vote })
+  if (vote.validator === engine.self) {
+    if (noteOwnVote(engine, vote)) effects.push({ kind: 'signed-elsewhere', vote })
+    effects.push({ kind: 'broadcast-vote', vote })
+  }
   runConsensus(engine, { kind: 'vote', vote }, nowMs, effects)
 }
 
@@ -154,15 +162,19 @@ function remember({ candidates, consensus }: Engine, id: Bin, executed: Executed
 }
 
 export function runConsensus(engine: Engine, input: ConsensusInput, nowMs: number, effects: Effect[]): void {
-  const judge = { timely: (proposal: Proposal) => isTimely(engine, proposal, nowMs) }
+  const judge = { acceptable: (proposal: Proposal) => isAcceptable(engine, proposal, nowMs) }
   for (const effect of stepConsensus(engine.consensus, input, judge)) carryOut(engine, effect, nowMs, effects)
 }
 
-/** A fresh proposal must lie near our own clock; the tolerance widens with the round, so that skew cannot stop the chain. */
-function isTimely(engine: Engine, { blockId, round }: Proposal, nowMs: number): boolean {
-  const timestampMs = engine.candidates.get(blockId)?.block.header.timestampMs
-  return timestampMs !== undefined && Math.abs(timestampMs - nowMs) <= timeoutMs(engine.ledger.params, 'propose', round + 1)
+/** A fresh proposal must be timely and hold the lives that we hold; both tolerances widen with the round. */
+function isAcceptable(engine: Engine, { blockId, round }: Proposal, nowMs: number): boolean {
+  const block = engine.candidates.get(blockId)?.block
+  return block !== undefined && isTimely(engine, block, round, nowMs) && includesLives(engine, block, round, nowMs)
 }
+
+/** Near our own clock; the tolerance widens, so that skew cannot stop the chain. */
+const isTimely = ({ ledger }: Engine, { header }: Block, round: number, nowMs: number): boolean =>
+  Math.abs(header.timestampMs - nowMs) <= timeoutMs(ledger.params, 'propose', round + 1)
 
 function timeoutMs(params: Params, step: 'propose' | 'prevote' | 'precommit', round: number): number {
   return step === 'propose'
@@ -174,17 +186,19 @@ function carryOut(engine: Engine, effect: ConsensusEffect, nowMs: number, effect
   const { height } = engine.consensus
   switch (effect.kind) {
     case 'get-value':
+      if (!maySign(engine, nowMs)) break
       engine.owedRound = effect.round
       buildOwed(engine, nowMs, effects)
       break
     case 'propose': {
+      if (!maySign(engine, nowMs)) break
       const executed = engine.candidates.get(effect.blockId)
       const { round, validRound, blockId } = effect
       if (executed != null) effects.push({ kind: 'sign-proposal', statement: { height, round, validRound, blockId }, block: executed.block })
       break
     }
     case 'vote':
-      effects.push({ kind: 'sign-vote', statement: { height, round: effect.round, type: effect.type, blockId: effect.blockId } })
+      signOrHold(engine, { height, round: effect.round, type: effect.type, blockId: effect.blockId }, nowMs, effects)
       break
     case 'timeout': {
       const { step, round } = effect
@@ -198,6 +212,7 @@ function carryOut(engine: Engine, effect: ConsensusEffect, nowMs: number, effect
     }
     case 'equivocation':
       effects.push({ kind: 'equivocation', first: effect.first, second: effect.second })
+      accuse(engine, effect.first, effect.second, nowMs, effects)
       break
     case 'round':
       effects.push({ kind: 'round', height, round: effect.round, proposer: effect.proposer })
@@ -205,6 +220,17 @@ function carryOut(engine: Engine, effect: ConsensusEffect, nowMs: number, effect
     default:
       unreachable(effect)
   }
+}
+
+/** Turns two contradicting votes into a transaction that waits for a block, here and at peers. */
+function accuse(engine: Engine, first: Vote, second: Vote, nowMs: number, effects: Effect[]): void {
+  const evidence = evidenceOf(first, second)
+  if (evidence === null) return
+  // Both votes were verified on their way in.
+  const transaction = evidenceTransaction(evidence) as Verified<GovernanceTransaction>
+  if (precheckTransaction(engine, transaction, nowMs) !== null) return
+  engine.governance.add(transaction)
+  effects.push({ kind: 'broadcast-transaction', transaction })
 }
 
 export function commit(engine: Engine, executed: ExecutedBlock, certificate: Certificate, effects: Effect[]): void {

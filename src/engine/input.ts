@@ -1,5 +1,6 @@
 // What can happen to the engine. Inputs that change consensus are written ahead (effect `log`) and replayed after a crash.
 
+import type { Bin } from '../base/bytes.ts'
 import type { Verified } from '../crypto/verified.ts'
 import type { TimeoutStep } from '../consensus/input.ts'
 import type { Block } from '../protocol/block.ts'
@@ -13,14 +14,18 @@ import type { Vote } from '../protocol/vote.ts'
 export type Timer =
   /** The next block's earliest moment has come. */
   | { readonly name: 'interval'; readonly height: number }
-  /** A step of a round has lasted too long. */
-  | { readonly name: 'timeout'; readonly height: number; readonly round: number; readonly step: TimeoutStep }
+  /** A doubt may be over by now: see caution.ts. */
+  | { readonly name: 'caution'; readonly height: number }
+  | Timeout
+
+/** A step of a round has lasted too long. */
+export type Timeout = { readonly name: 'timeout'; readonly height: number; readonly round: number; readonly step: TimeoutStep }
 
 /** The inputs that consensus depends on, in the order in which they were processed. */
 export type LoggedInput =
   /** Round 0 of the height begins. */
   | { readonly kind: 'begin'; readonly height: number }
-  | { readonly kind: 'timer'; readonly timer: Timer }
+  | { readonly kind: 'timer'; readonly timer: Timeout }
   /** A block that we built for a round, before it is signed. */
   | { readonly kind: 'value'; readonly round: number; readonly block: Verified<Block> }
   /** A proposal, ours too. Its block is left out of the log if it is there already. */
@@ -40,8 +45,11 @@ export type ConsensusMessage = Extract<LoggedInput, { kind: 'proposal' | 'vote' 
 
 export type Input =
   | LoggedInput
+  | { readonly kind: 'timer'; readonly timer: Timer }
   /** After the ledger was loaded and the log replayed. */
   | { readonly kind: 'start' }
+  /** A node tells the height of its head: see caution.ts. */
+  | { readonly kind: 'head'; readonly nodeKey: Bin; readonly height: number }
   /** @see Effect `verdicts` for the ticket */
   | { readonly kind: 'heartbeats'; readonly heartbeats: readonly Verified<Heartbeat>[]; readonly ticket: number }
   | { readonly kind: 'transaction'; readonly transaction: Verified<Transaction>; readonly ticket: number }

@@ -7,6 +7,7 @@ import { earliestTimestampMs } from '../ledger/blocks.ts'
 import { applyExecution } from '../ledger/execute.ts'
 import { hasQuorum } from '../protocol/certificate.ts'
 import { admitHeartbeats, admitTransaction, pruneMempool } from './admission.ts'
+import { noteCommitted, noteHead, release } from './caution.ts'
 import type { Effect } from './effect.ts'
 import type { Engine } from './engine.ts'
 import { consensusAfter } from './engine.ts'
@@ -25,6 +26,10 @@ function dispatch(engine: Engine, input: Input, nowMs: number, effects: Effect[]
   switch (input.kind) {
     case 'start':
       start(engine, nowMs, effects)
+      break
+    case 'head':
+      noteHead(engine, input.nodeKey, input.height)
+      release(engine, nowMs, effects)
       break
     case 'heartbeats':
       effects.push({ kind: 'verdicts', ticket: input.ticket, verdicts: admitHeartbeats(engine, input.heartbeats, nowMs) })
@@ -83,7 +88,8 @@ function onTimer(engine: Engine, timer: Timer, nowMs: number, effects: Effect[])
     // The clock may have been set back since.
     if (nowMs < earliestTimestampMs(engine.ledger)) scheduleInterval(engine, nowMs, effects)
     proceed(engine, nowMs, effects)
-  } else {
+  } else if (timer.name === 'caution') release(engine, nowMs, effects)
+  else {
     logged(engine, { kind: 'timer', timer }, effects)
     runConsensus(engine, { kind: 'timeout', step: timer.step, round: timer.round }, nowMs, effects)
   }
@@ -120,6 +126,7 @@ function keepEarly({ early, ledger }: Engine, input: ConsensusMessage): void {
 function onStored(engine: Engine, height: number, nowMs: number, effects: Effect[]): void {
   assert(engine.committing !== null && height === engine.consensus.height, 'the block that was committed is the one that was stored')
   const { executed, certificate } = engine.committing
+  noteCommitted(engine, certificate, engine.ledger.validators)
   engine.ledger = applyExecution(engine.ledger, executed.execution, executed.id)
   engine.headCertificate = certificate
   engine.committing = null

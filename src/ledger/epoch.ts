@@ -5,7 +5,7 @@ import type { Params } from '../protocol/params.ts'
 import type { Priorities } from '../protocol/rotation.ts'
 import type { ValidatorSet } from '../protocol/validators.ts'
 import { totalPower } from '../protocol/validators.ts'
-import type { FormerValidator, Governance, Member } from './governance.ts'
+import type { Governance, Member } from './governance.ts'
 import { MAX_EPOCHS_KEPT, MAX_FORMER, newEpoch } from './governance.ts'
 import { meanLife, nextPowers } from './power.ts'
 
@@ -27,7 +27,8 @@ export const quarterOf = ({ params, governance }: Pick<Order, 'params' | 'govern
 /** After the last block of an epoch. @param height of that block, `timestampMs` its timestamp */
 export function turnEpoch(order: Order, height: number, timestampMs: number): Order {
   const { governance } = order
-  const members = withHistory(order).filter((member) => !isIdle(member, order, height) && !governance.barred.includes(member.key))
+  const all = withHistory(order)
+  const members = all.filter((member) => !isIdle(member, order, height) && !governance.barred.includes(member.key))
   const powers = nextPowers(members.map((member) => claimOf(member, order, height)))
   const elected = members.map(({ key, nodeKey }, i) => ({ key, nodeKey, power: powers[i]! })).filter(({ power }) => power > 0)
   // Never below one validator: a network whose last one cheats is still its own.
@@ -41,13 +42,13 @@ export function turnEpoch(order: Order, height: number, timestampMs: number): Or
     priorities: handOver(order, validators),
     governance: {
       ...governance,
-      members: (elected.length > 0 ? members : governance.members)
+      members: (elected.length > 0 ? members : all)
         .filter(({ key }) => elects.has(key))
         .map((member) => (member.since === 0 ? { ...member, since: height + 1 } : member)),
       previousValidators: order.validators,
       epoch: newEpoch(governance.epoch.number + 1, height, timestampMs, validators.length),
       epochs: [...governance.epochs, { start: governance.epoch.start, startMs: governance.epoch.startMs }].slice(-MAX_EPOCHS_KEPT),
-      former: formerAfter(order, elects, height),
+      ...formerAfter(order, elects, height),
       registrars: governance.registrars.map(({ key }) => ({ key, used: 0 })),
       paramsSince: activates ? height + 1 : governance.paramsSince,
       change: activates ? null : change,
@@ -90,9 +91,11 @@ function handOver({ validators, priorities }: Order, next: ValidatorSet): number
 }
 
 /** Memberships that ended, as long as evidence may speak of them. */
-function formerAfter({ params, validators, governance }: Order, elects: ReadonlySet<Bin>, height: number): FormerValidator[] {
+function formerAfter({ params, validators, governance }: Order, elects: ReadonlySet<Bin>, height: number): Pick<Governance, 'former' | 'forgotten'> {
   const ended = validators
     .filter(({ key }) => !elects.has(key))
     .map(({ key }) => ({ key, since: memberOf(governance, key)!.since, until: height }))
-  return [...governance.former, ...ended].filter(({ until }) => until >= height - params.evidenceMaxBlocks).slice(-MAX_FORMER)
+  const all = [...governance.former, ...ended]
+  const former = all.filter(({ until }) => until >= height - params.evidenceMaxBlocks).slice(-MAX_FORMER)
+  return { former, forgotten: all[all.length - former.length - 1]?.until ?? governance.forgotten }
 }

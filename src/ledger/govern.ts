@@ -14,6 +14,7 @@ import { checkParams, paramsRoot } from '../protocol/params.ts'
 import type { Reason } from '../protocol/reason.ts'
 import type { GovernanceTransaction } from '../protocol/transaction.ts'
 import { ENROLMENT_KIND, EVIDENCE_KIND, JOIN_KIND, LEAVE_KIND, PARAMETERS_KIND } from '../protocol/transaction.ts'
+import { LIFE } from '../protocol/validators.ts'
 import type { Result } from '../base/result.ts'
 import { err, ok } from '../base/result.ts'
 import type { Governance } from './governance.ts'
@@ -67,10 +68,12 @@ function enrol({ registrar, expiryHeight, devices }: Enrolment, { state, governa
 
 function join({ key, nodeKey, base, signedAt, expiryHeight, approvals }: Join, { state, governance, height }: Circumstances): Result<Change, Reason> {
   if (expiryHeight < height) return err('expired')
-  const { members, barred, former } = governance
+  const { members, barred, former, forgotten } = governance
   if (barred.includes(key)) return err('barred')
   if (members.some((member) => member.key === key || member.nodeKey === nodeKey)) return err('already_validator')
-  if (signedAt >= height || former.some((ended) => ended.key === key && ended.until >= signedAt)) return err('outdated')
+  const isForgotten = forgotten > 0 && forgotten >= signedAt
+  if (signedAt >= height || isForgotten || former.some((ended) => ended.key === key && ended.until >= signedAt)) return err('outdated')
+  if (base > 0 && base < LIFE) return err('out_of_range')
   if (members.length >= MAX_VALIDATORS || totalBase(governance) + base > MAX_TOTAL_BASE) return err('validators_full')
   if (base > 0 && !areApproved(approvals, state.validators)) return err('not_approved')
   const member = { key, nodeKey, base, leaving: false, since: 0, history: [] }

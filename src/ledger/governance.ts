@@ -65,6 +65,8 @@ export interface Governance {
   readonly epochs: readonly { readonly start: number; readonly startMs: number }[]
   /** In order of their end. */
   readonly former: readonly FormerValidator[]
+  /** When the latest of those ended that are no longer in that list; 0 = none. Joins that were signed before it are void. */
+  readonly forgotten: number
   /** Validator keys that signed twice, the latest last. */
   readonly barred: readonly Bin[]
   /** Sorted by key. */
@@ -81,6 +83,7 @@ export function genesisGovernance({ validators, registrars, timeMs }: Genesis): 
     previousValidators: [],
     epochs: [],
     former: [],
+    forgotten: 0,
     barred: [],
     registrars: registrars.map((key) => ({ key, used: 0 })),
     paramsSince: 0,
@@ -113,6 +116,7 @@ export const GovernanceSsz = new ContainerType({
   previousValidators: new ListCompositeType(ValidatorSsz, MAX_VALIDATORS),
   epochs: new ListCompositeType(new ContainerType({ start: uint64, startMs: uint64 }), MAX_EPOCHS_KEPT),
   former: new ListCompositeType(new ContainerType({ key: bytes32, since: uint64, until: uint64 }), MAX_FORMER),
+  forgotten: uint64,
   barred: new ListCompositeType(bytes32, MAX_BARRED),
   registrars: new ListCompositeType(new ContainerType({ key: bytes35, used: uint32 }), MAX_REGISTRARS),
   paramsSince: uint64,
@@ -120,13 +124,14 @@ export const GovernanceSsz = new ContainerType({
 })
 
 export function governanceToSsz(governance: Governance) {
-  const { members, epoch, previousValidators, epochs, former, barred, registrars, change } = governance
+  const { members, epoch, previousValidators, epochs, former, forgotten, barred, registrars, change } = governance
   return {
     members: members.map((member) => ({ ...member, key: fromBin(member.key), nodeKey: fromBin(member.nodeKey), history: [...member.history] })),
     epoch: { ...epoch, signed: [...epoch.signed], lives: [...epoch.lives] },
     previousValidators: previousValidators.map(({ key, nodeKey, power }) => ({ key: fromBin(key), nodeKey: fromBin(nodeKey), power })),
     epochs: [...epochs],
     former: former.map(({ key, since, until }) => ({ key: fromBin(key), since, until })),
+    forgotten,
     barred: barred.map(fromBin),
     registrars: registrars.map(({ key, used }) => ({ key: fromBin(key), used })),
     paramsSince: governance.paramsSince,

@@ -1,9 +1,6 @@
 // Voting power: base + life power, in units of a millionth of a life. Exact integers throughout.
 
-import { assert } from '../base/assert.ts'
-
-/** What one life counts. */
-export const LIFE = 1_000_000
+import { LIFE } from '../protocol/validators.ts'
 
 /** One who may have power in the next epoch. */
 export interface Claim {
@@ -18,9 +15,7 @@ export interface Claim {
 
 /** The mean of `lives` over `window` epochs, in units of power. Epochs before the first count as empty. */
 export function meanLife(lives: readonly number[], window: number): number {
-  const sum = lives.slice(-window).reduce((total, each) => total + each, 0)
-  assert(Number.isSafeInteger(sum * LIFE), 'a window of lives is an exact integer')
-  return Math.floor((sum * LIFE) / window)
+  return share(LIFE, sum(lives.slice(-window)), window)
 }
 
 /**
@@ -28,7 +23,8 @@ export function meanLife(lives: readonly number[], window: number): number {
  * - Life power together is at most twice the base power together; all of it shrinks by the same ratio.
  * - Who stays has at least 1.
  * - What moves from one to the other is at most a third of the total power: all changes shrink by the same ratio, so
- *   that what is left of them follows in the next epochs.
+ *   that what is left of them follows in the next epochs. Apart from that one unit each: who stays keeps it, and who
+ *   leaves gives it, so that leaving comes to an end however small the powers are.
  */
 export function nextPowers(claims: readonly Claim[]): number[] {
   const base = sum(claims.map((claim) => (claim.leaving ? 0 : claim.base)))
@@ -39,12 +35,12 @@ export function nextPowers(claims: readonly Claim[]): number[] {
   })
   const changes = claims.map(({ power }, i) => target[i]! - power)
   const moved = Math.max(sum(changes.filter((change) => change > 0)), -sum(changes.filter((change) => change < 0)))
-  const most = Math.floor(sum(claims.map(({ power }) => power)) / 3)
+  const most = Math.max(1, Math.floor(sum(claims.map(({ power }) => power)) / 3))
   if (moved <= most) return target
   return claims.map(({ power, leaving }, i) => {
     const change = changes[i]!
-    const part = change < 0 ? -share(-change, most, moved) : share(change, most, moved)
-    return leaving ? power + part : Math.max(1, power + part)
+    if (leaving) return share(power, moved - most, moved)
+    return Math.max(1, change < 0 ? power - share(-change, most, moved) : power + share(change, most, moved))
   })
 }
 

@@ -22,7 +22,7 @@ export interface LastBeat {
 export class HeartbeatPool {
   readonly #options: HeartbeatPoolOptions
   readonly #byDevice = new Map<KeyBin, Heartbeat[]>()
-  readonly #byName = new Map<Bin, Heartbeat>()
+  readonly #byName = new Map<Bin, { readonly heartbeat: Heartbeat; readonly arrivedMs: number }>()
   /** None that waits has an earlier timestamp. */
   #oldestS = Infinity
 
@@ -36,7 +36,7 @@ export class HeartbeatPool {
 
   /** The waiting heartbeat that proposals and blocks list under this name. */
   find(name: Bin): Heartbeat | undefined {
-    return this.#byName.get(name)
+    return this.#byName.get(name)?.heartbeat
   }
 
   get sizeBytes(): number {
@@ -64,12 +64,17 @@ export class HeartbeatPool {
     return full ? 'mempool_full' : null
   }
 
+  /** What has waited here since that moment or longer. */
+  *heldBefore(arrivedMs: number): Iterable<Heartbeat> {
+    for (const held of this.#byName.values()) if (held.arrivedMs <= arrivedMs) yield held.heartbeat
+  }
+
   /** The heartbeat must have passed `check`. */
-  add(heartbeat: Heartbeat): void {
+  add(heartbeat: Heartbeat, nowMs: number): void {
     const waiting = this.#byDevice.get(heartbeat.device)
     if (waiting === undefined) this.#byDevice.set(heartbeat.device, [heartbeat])
     else waiting.splice(positionOf(waiting, heartbeat.sequence), 0, heartbeat)
-    this.#byName.set(heartbeat.name, heartbeat)
+    this.#byName.set(heartbeat.name, { heartbeat, arrivedMs: nowMs })
     this.#oldestS = Math.min(this.#oldestS, heartbeat.timestampS)
   }
 

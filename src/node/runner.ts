@@ -41,7 +41,7 @@ export interface RunnerDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly events: RunnerEvents
-  readonly outgoing: Pick<Outgoing, 'vote' | 'proposal'>
+  readonly outgoing: Pick<Outgoing, 'vote' | 'proposal' | 'transaction'>
 }
 
 export interface Runner {
@@ -50,7 +50,7 @@ export interface Runner {
   /** Answers with one verdict per item. */
   submit(make: (ticket: number) => Extract<Input, { kind: 'heartbeats' | 'transaction' }>): Promise<readonly Verdict[]>
   /** Hands over what others said; what it leads to shows in the effects. */
-  deliver(input: Extract<Input, { kind: 'proposal' | 'vote' | 'quorum' | 'decided' }>): void
+  deliver(input: Extract<Input, { kind: 'proposal' | 'vote' | 'quorum' | 'decided' | 'head' }>): void
   /** Ends at a boundary between two inputs, with nothing half stored. */
   stop(): Promise<void>
 }
@@ -61,6 +61,8 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
   const timers = new Set<{ cancel(): void }>()
   const { genesisHash } = engine.ledger
   let encoder = new WalEncoder()
+  /** Height whose segment of the log is not begun yet: one who catches up logs nothing, and should not wait for the disk twice. */
+  let unbegun: number | null = null
   let nextTicket = 1
   let running = false
   let stopped = false
@@ -101,6 +103,8 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
   function carryOut(effect: Effect, nowMs: number): void {
     switch (effect.kind) {
       case 'log': {
+        if (unbegun !== null) wal.begin(unbegun)
+        unbegun = null
         const { kind, payload } = encoder.encode(effect.input, nowMs)
         wal.append(kind, payload)
         break
@@ -129,6 +133,9 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
         wal.flush()
         outgoing.vote(effect.vote)
         break
+      case 'broadcast-transaction':
+        outgoing.transaction(effect.transaction)
+        break
       case 'schedule': {
         const { timer, delayMs } = effect
         const handle = clock.after(delayMs, () => {
@@ -148,6 +155,11 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
       case 'equivocation':
         logger.warn('Validator signed two different votes', { validator: binToHex(effect.first.validator), height: effect.first.height, round: effect.first.round })
         break
+      case 'signed-elsewhere': {
+        const { height, round, type } = effect.vote
+        logger.error('Validator key signs elsewhere too: this node signs nothing until two blocks are committed without it', { height, round, type })
+        break
+      }
       case 'diverged': {
         const block = `block ${binToHex(effect.blockId)} of height ${effect.height}`
         fail(new Failure('diverged', `More than two thirds signed ${block}, which is not valid here`, 'Run verify, compare versions with other operators, and keep the data directory for study.'))
@@ -163,7 +175,7 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
 
   /** Flushes the log, then signs. Null if the signer refuses: it knows of something that this process does not. */
   function sign(question: SignerQuestion, message: Uint8Array): { validator: Bin; signature: Uint8Array } | null {
-    assert(signer !== null && engine.self !== null, 'only a validator is asked to sign')
+    assert(signer !== null && engine.self !== null, 'only who has a validator key is asked to sign')
     wal.flush()
     const signature = signer.sign(question, message)
     if (signature.ok) return { validator: engine.self, signature: signature.value }
@@ -183,12 +195,7 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
     for (const timer of timers) timer.cancel()
     timers.clear()
     encoder = new WalEncoder()
-    try {
-      wal.begin(height + 1)
-    } catch (error) {
-      fail(error)
-      return
-    }
+    unbegun = height + 1
     enqueue({ kind: 'stored', height })
     events.committed(executed, certificate)
   }

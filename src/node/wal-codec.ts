@@ -13,7 +13,7 @@ import { concatAll, readUint32, readUint64, writeUint32, writeUint64 } from '../
 import { unreachable } from '../base/assert.ts'
 import type { Verified } from '../crypto/verified.ts'
 import { markVerified } from '../crypto/verified.ts'
-import type { LoggedEntry, LoggedInput, Timer } from '../engine/input.ts'
+import type { LoggedEntry, LoggedInput, Timeout } from '../engine/input.ts'
 import type { Block } from '../protocol/block.ts'
 import { decodeBlock, encodeBlock } from '../protocol/block.ts'
 import { headerId } from '../protocol/header.ts'
@@ -25,7 +25,8 @@ import { digest } from './digest.ts'
 /** Of a record's kind; see the head of this file. */
 export const WAL_KIND = { begin: 1, timer: 2, value: 3, proposal: 4, vote: 5, quorum: 6 } as const
 
-const TIMER_CODES = ['interval', 'propose', 'prevote', 'precommit'] as const
+/** By code; 0 is not in use. */
+const TIMER_CODES = [null, 'propose', 'prevote', 'precommit'] as const
 
 export interface WalRecord {
   readonly kind: number
@@ -140,18 +141,18 @@ const damaged = (what: string): RangeError => new RangeError(`the write-ahead lo
 
 const TIMER_SIZE = 13
 
-function encodeTimer(timer: Timer): Uint8Array {
+function encodeTimer(timer: Timeout): Uint8Array {
   const bytes = new Uint8Array(TIMER_SIZE)
   writeUint64(bytes, 0, timer.height)
-  bytes[8] = timer.name === 'interval' ? 0 : TIMER_CODES.indexOf(timer.step)
-  writeUint32(bytes, 9, timer.name === 'interval' ? 0 : timer.round)
+  bytes[8] = TIMER_CODES.indexOf(timer.step)
+  writeUint32(bytes, 9, timer.round)
   return bytes
 }
 
 /** @throws RangeError if the bytes are damaged */
-export function decodeTimer(bytes: Uint8Array): Timer {
+export function decodeTimer(bytes: Uint8Array): Timeout {
   const height = readUint64(bytes, 0)
-  const name = TIMER_CODES[bytes[8]!]
-  if (bytes.length !== TIMER_SIZE || height < 0 || name === undefined) throw damaged('timer')
-  return name === 'interval' ? { name, height } : { name: 'timeout', height, step: name, round: readUint32(bytes, 9) }
+  const step = TIMER_CODES[bytes[8]!]
+  if (bytes.length !== TIMER_SIZE || height < 0 || step == null) throw damaged('timer')
+  return { name: 'timeout', height, step, round: readUint32(bytes, 9) }
 }

@@ -2,7 +2,7 @@
 //
 // bodyRoot commits to the names of the heartbeats (hash of signed bytes ‖ signature) and to the transactions, so a
 // proposal can name heartbeats that its receivers already hold. The body on the wire is the SSZ container
-// { parentCertificate: List[Certificate, 1], heartbeats: List[ByteVector[181], 32768], transactions: List[ByteList[1024], 8192] }.
+// { parentCertificate: List[Certificate, 1], heartbeats: List[ByteVector[181], 32768], transactions: List[ByteList[16384], 8192] }.
 
 import type { Bin } from '../base/bytes.ts'
 import { copyBin, equalBytes } from '../base/bytes.ts'
@@ -50,7 +50,7 @@ export function namesRoot(heartbeats: readonly Heartbeat[]): Uint8Array {
   return mixInLength(merkleize(chunks, NAMES_DEPTH), heartbeats.length)
 }
 
-/** Root of the SSZ container { heartbeats: List[Bytes32, 32768], transactions: List[ByteList[1024], 8192] }. */
+/** Root of the SSZ container { heartbeats: List[Bytes32, 32768], transactions: List[ByteList[16384], 8192] }. */
 export function bodyRoot(body: Pick<Body, 'heartbeats' | 'transactions'>): Uint8Array {
   return hashPair(namesRoot(body.heartbeats), TransactionsSsz.hashTreeRoot(body.transactions.map(encodeTransaction)))
 }

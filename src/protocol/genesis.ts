@@ -10,6 +10,7 @@ import { MAX_GENESIS_ACCOUNTS, MAX_NETWORK_NAME_BYTES, MAX_REGISTRARS, MAX_TOTAL
 import type { Params } from './params.ts'
 import { checkParams, DEFAULT_PARAMS, ParamsSsz } from './params.ts'
 import { ByteListType, bytes32, bytes35, ContainerType, ListCompositeType, uint32, uint64 } from './ssz.ts'
+import { LIFE } from './validators.ts'
 
 export const GENESIS_VERSION = 1
 
@@ -77,6 +78,8 @@ export function checkGenesis(genesis: Genesis): string[] {
     total += power
   }
   if (!(total <= MAX_TOTAL_BASE)) problems.push('the total power must be at most 2^48')
+  // Whoever joins without base power has a power of 1: all of them together must stay far from a third.
+  if (!(total >= LIFE)) problems.push(`the total power must be at least ${LIFE}: one life`)
   return problems
 }
 
@@ -133,7 +136,8 @@ function objectWith(value: unknown, names: readonly string[], where: string, pro
   return value as Record<string, unknown>
 }
 
-function paramsFromJson(value: unknown, problems: string[]): Params {
+/** Strict, as `genesisFromJson`; what is wrong is appended to `problems`. */
+export function paramsFromJson(value: unknown, problems: string[]): Params {
   const members = objectWith(value, Object.keys(DEFAULT_PARAMS), 'params', problems)
   if (members === null) return DEFAULT_PARAMS
   const params: Record<string, unknown> = {}

@@ -5,12 +5,15 @@ import { fromBin } from '../base/bytes.ts'
 import { MAX_VALIDATORS } from './limits.ts'
 import { bytes32, ContainerType, ListCompositeType, uint64 } from './ssz.ts'
 
+/** What one life counts. */
+export const LIFE = 1_000_000
+
 export interface Validator {
   /** Ed25519 key that signs votes, 32 bytes. */
   readonly key: Bin
   /** Ed25519 key of its node: libp2p identity and witness, 32 bytes. */
   readonly nodeKey: Bin
-  /** base + life power; one life = 1 000 000. */
+  /** base + life power, in units of `LIFE`. */
   readonly power: number
 }
 

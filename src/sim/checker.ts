@@ -2,7 +2,7 @@
 // (model.ts, turns.ts, votes-checker.ts).
 
 import type { Bin } from '../base/bytes.ts'
-import { equalBytes, fromBin, toBin } from '../base/bytes.ts'
+import { binToHex, equalBytes, fromBin, toBin } from '../base/bytes.ts'
 import type { Block } from '../protocol/block.ts'
 import { bodyRoot } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
@@ -13,6 +13,7 @@ import { headerId } from '../protocol/header.ts'
 import type { Proposal } from '../protocol/proposal.ts'
 import type { Vote } from '../protocol/vote.ts'
 import { voteMessage } from '../protocol/vote.ts'
+import type { Voter } from './epochs.ts'
 import type { Complain } from './model.ts'
 import { Model } from './model.ts'
 import { fakeSignature } from './signer.ts'
@@ -33,8 +34,12 @@ export type ViolationKind =
   | 'turn'
   /** A node's accounts are not those of the model. */
   | 'balance'
+  /** A node's validators or their powers are not those of the model. */
+  | 'power'
   /** The log does not restore what the node was. */
   | 'replay'
+  /** A block that leaves most lives out was decided at once. */
+  | 'omission'
   | 'stall'
   | 'exception'
 
@@ -49,6 +54,8 @@ export interface LedgerView {
   readonly height: number
   readonly supply: bigint
   readonly accounts: readonly { readonly key: Bin; readonly balance: bigint; readonly nonce: number }[]
+  /** Of the next height. */
+  readonly validators: readonly { readonly key: Bin; readonly power: number }[]
 }
 
 export class Checker {
@@ -57,22 +64,23 @@ export class Checker {
   /** Decided blocks, from height 1. */
   readonly chain: { readonly id: Bin; readonly block: Block }[] = []
   readonly #genesisHash: Uint8Array
-  readonly #keys: readonly Bin[]
-  readonly #powers: readonly bigint[]
+  /** By height − 1: who votes there. */
+  readonly #voters: (readonly Voter[])[]
   readonly #model: Model
   readonly #turns: Turns
   readonly #villain: number | null
   /** Balances and nonces by height, from the genesis. */
   readonly #balances: { readonly supply: bigint; readonly accounts: ReadonlyMap<Bin, string> }[] = []
 
-  constructor(genesis: Genesis, villain: number | null) {
+  /** @param keys validator keys of the nodes; not all of them are validators from the start */
+  constructor(genesis: Genesis, keys: readonly Bin[], villain: number | null) {
     this.#genesisHash = genesisHash(genesis)
-    this.#keys = genesis.validators.map(({ key }) => key)
-    this.#powers = genesis.validators.map(({ power }) => BigInt(power))
     this.#model = new Model(genesis)
-    this.#turns = new Turns(this.#powers)
+    this.#voters = [this.#model.epochs.voters]
+    this.#turns = new Turns(this.#model.epochs.voters)
     this.#villain = villain
-    this.votes = new VotesChecker(this.#powers, (kind, height, text) => this.complain(kind, height, text))
+    const powerOf = (node: number, height: number): bigint => this.#votersAt(height).find(({ key }) => key === keys[node])?.power ?? 0n
+    this.votes = new VotesChecker(powerOf, (height) => totalOf(this.#votersAt(height)), (kind, height, text) => this.complain(kind, height, text))
     this.#remember()
   }
 
@@ -98,7 +106,7 @@ export class Checker {
     else if (decided.id !== id || headerId(block.header) !== id) this.complain('agreement', height, `node ${node} decides another block`)
   }
 
-  applied(node: number, { height, supply, accounts }: LedgerView): void {
+  applied(node: number, { height, supply, accounts, validators }: LedgerView): void {
     const expected = this.#balances[height]
     if (expected === undefined) {
       this.complain('agreement', height, `node ${node} is at a height that nobody decided`)
@@ -106,6 +114,9 @@ export class Checker {
     }
     if (supply !== expected.supply) this.complain('balance', height, `node ${node} has a supply of ${supply} instead of ${expected.supply}`)
     if (accounts.length !== expected.accounts.size) this.complain('balance', height, `node ${node} has ${accounts.length} accounts`)
+    const voters = this.#votersAt(height + 1)
+    const agrees = validators.length === voters.length && validators.every(({ key, power }, i) => key === voters[i]!.key && BigInt(power) === voters[i]!.power)
+    if (!agrees) this.complain('power', height, `node ${node} gives ${asText(validators)} instead of ${asText(voters)}`)
     for (const account of accounts) {
       const [holds, should] = [holding(account), expected.accounts.get(account.key)]
       if (holds !== should) this.complain('balance', height, `node ${node} has ${holds} instead of ${should}`)
@@ -130,10 +141,12 @@ export class Checker {
     if (!fits) this.complain('body', height, 'id, header and body do not fit together')
     if ((parent === undefined) !== (parentCertificate === null)) this.complain('certificate', height, 'its parent has none, or too many')
     if (parent !== undefined && parentCertificate !== null) this.#certificate(parentCertificate, height - 1, parent.id, 'in the next block')
-    const turns = this.#turns.proposers(certificate.round).map((proposer) => this.#keys[proposer])
-    if (!turns.includes(header.proposer)) this.complain('turn', height, `its proposer had no turn up to round ${certificate.round}`)
+    if (!this.#turns.proposers(certificate.round).includes(header.proposer)) this.complain('turn', height, `its proposer had no turn up to round ${certificate.round}`)
     this.#turns.next()
     this.#model.apply(block, complain)
+    const { voters } = this.#model.epochs
+    if (voters !== this.#votersAt(height)) this.#turns.change(voters)
+    this.#voters.push(voters)
     this.chain.push({ id, block })
     this.#remember()
   }
@@ -142,17 +155,22 @@ export class Checker {
     if (height !== expectedHeight || blockId !== id) this.complain('certificate', expectedHeight, `the one ${where} is for another block`)
     const message = voteMessage(this.#genesisHash, { height, round, type: 'precommit', blockId })
     const wrong = (text: string): void => this.complain('certificate', height, `the one ${where} ${text}`)
+    const voters = this.#votersAt(height)
     let power = 0n
     let previous = -1
     for (const { validator, signature } of signatures) {
-      const key = this.#keys[validator]
-      if (validator <= previous || key === undefined) wrong(`names validator ${validator} after ${previous}`)
-      else if (!equalBytes(signature, fakeSignature(fromBin(key), message))) wrong(`was not signed by validator ${validator}`)
-      else power += this.#powers[validator]!
+      const voter = voters[validator]
+      if (validator <= previous || voter === undefined) wrong(`names validator ${validator} after ${previous}`)
+      else if (!equalBytes(signature, fakeSignature(fromBin(voter.key), message))) wrong(`was not signed by validator ${validator}`)
+      else power += voter.power
       previous = validator
     }
-    const total = this.#powers.reduce((sum, each) => sum + each, 0n)
+    const total = totalOf(voters)
     if (power * 3n <= total * 2n) wrong(`has ${power} of ${total}`)
+  }
+
+  #votersAt(height: number): readonly Voter[] {
+    return this.#voters[height - 1] ?? []
   }
 
   #remember(): void {
@@ -161,4 +179,6 @@ export class Checker {
   }
 }
 
+const totalOf = (voters: readonly Voter[]): bigint => voters.reduce((sum, { power }) => sum + power, 0n)
+const asText = (voters: readonly { readonly key: Bin; readonly power: number | bigint }[]): string => voters.map(({ key, power }) => `${binToHex(key).slice(0, 4)}:${power}`).join(' ')
 const holding = ({ balance, nonce }: { readonly balance: bigint; readonly nonce: number }): string => `${balance} after ${nonce} transfers`

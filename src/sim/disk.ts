@@ -51,6 +51,16 @@ export class MemoryWal {
   crash(): void {
     this.#waiting = []
   }
+
+  backup(): { readonly height: number; readonly entries: readonly LoggedEntry[] } {
+    return { height: this.#height, entries: [...this.#flushed] }
+  }
+
+  restore({ height, entries }: ReturnType<MemoryWal['backup']>): void {
+    this.#height = height
+    this.#flushed = [...entries]
+    this.#waiting = []
+  }
 }
 
 export class BlockStore {
@@ -67,6 +77,11 @@ export class BlockStore {
   push(stored: StoredBlock): void {
     assert(stored.block.header.height === this.head + 1, 'the store takes the next height only')
     this.#blocks.push(stored)
+  }
+
+  /** What a backup of that height holds. */
+  restore(head: number): void {
+    this.#blocks.length = head
   }
 
   /** The ledger after the last block, by executing all of them again. */

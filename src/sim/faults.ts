@@ -1,5 +1,6 @@
 // What goes wrong, and when: crashes, partitions, clocks that jump, hearts that sleep.
 
+import { isQuorum, totalPower } from '../protocol/validators.ts'
 import type { Hearts } from './hearts.ts'
 import type { Host } from './host.ts'
 import type { Network } from './network.ts'
@@ -21,18 +22,24 @@ export interface FaultCounts {
   partitions: number
   skews: number
   sleeps: number
+  restores: number
 }
 
 /** Moments of work within which an ordered crash happens. */
 const MAX_MOMENTS = 40
 const MAX_DOWN_MS = 6_000
+const BACKUP_EVERY_MS = 3_000
+/** A backup is older than the network by at least so many blocks. */
+const RESTORE_BEHIND = 4
+const RESTORE_PPM = 500_000
 const MAX_PARTITION_MS = 8_000
 const MAX_SLEEP_MS = 5_000
 
 export class Faults {
-  readonly counts: FaultCounts = { crashes: 0, partitions: 0, skews: 0, sleeps: 0 }
+  readonly counts: FaultCounts = { crashes: 0, partitions: 0, skews: 0, sleeps: 0, restores: 0 }
   readonly #victims: Victims
   readonly #prng: Prng
+  readonly #backups: boolean
   #on = true
 
   constructor(scenario: Scenario, victims: Victims, prng: Prng) {
@@ -44,6 +51,8 @@ export class Faults {
     this.#repeat(partitionEveryMs, () => this.#partition())
     this.#repeat(skewEveryMs, () => this.#skew())
     this.#repeat(sleepEveryMs, () => this.#sleep())
+    this.#backups = scenario.backups
+    if (scenario.backups) this.#repeat(BACKUP_EVERY_MS, () => this.#prng.pick(victims.nodes).backup())
   }
 
   /** From now on nothing goes wrong, and what went wrong is over. */
@@ -62,6 +71,19 @@ export class Faults {
   /** How long a node that crashed stays down. */
   downMs(): number {
     return this.#on ? this.#prng.skewed(50, MAX_DOWN_MS) : 0
+  }
+
+  /** A node that is down finds an old backup on its disk, if the network can do without it. */
+  mayRestore(node: SimNode): void {
+    const { nodes } = this.#victims
+    const highest = Math.max(...nodes.map(({ store }) => store.head))
+    const { backupHeight } = node
+    if (!this.#on || !this.#backups || backupHeight === null || backupHeight > highest - RESTORE_BEHIND || !this.#prng.chance(RESTORE_PPM)) return
+    const ledger = nodes.find(({ engine, store }) => engine !== null && store.head === highest)?.engine?.ledger
+    const others = ledger?.validators.filter(({ key }) => key !== node.key && nodes.some((other) => other.key === key && other.engine?.caution.trusted === true)) ?? []
+    if (ledger === undefined || !isQuorum(totalPower(others), totalPower(ledger.validators))) return
+    this.counts.restores++
+    node.restore()
   }
 
   #repeat(everyMs: number, strike: () => void): void {

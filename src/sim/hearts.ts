@@ -4,7 +4,6 @@
 import { concat, toBin } from '../base/bytes.ts'
 import { sha256 } from '../crypto/hash.ts'
 import type { KeyBin } from '../crypto/keys.ts'
-import { tagKey } from '../crypto/keys.ts'
 import type { Verified } from '../crypto/verified.ts'
 import { markVerified } from '../crypto/verified.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
@@ -20,6 +19,8 @@ export interface Life {
   readonly keyBytes: Uint8Array
   /** What its clock is ahead of the true time. */
   readonly skewMs: number
+  /** Node key of its witness. */
+  witness: Uint8Array
   sequence: number
   lastTimestampS: number
 }
@@ -29,6 +30,8 @@ const MAX_LIFE_SKEW_MS = 800
 /** A life that rests for so long that it counts as gone. */
 const REST_PPM = 20_000
 const MAX_REST_MS = 25_000
+/** A life that beats through another node from now on. */
+const MOVE_PPM = 10_000
 /** A heartbeat that is not what it should be. */
 const ODD_PPM = 60_000
 
@@ -37,18 +40,22 @@ export class Hearts {
   /** Nobody beats before this time. */
   asleepUntilMs = 0
   readonly #host: Host
+  readonly #witnesses: readonly Uint8Array[]
   readonly #prng: Prng
 
-  constructor(host: Host, count: number, prng: Prng) {
+  /** @param keys tagged keys of the lives. @param witnesses node keys; a life moves from one to the other now and then */
+  constructor(host: Host, keys: readonly Uint8Array[], witnesses: readonly Uint8Array[], prng: Prng) {
     this.#host = host
     this.#prng = prng
-    this.lives = Array.from({ length: count }, () => {
-      const curve = prng.pick(['p256', 'secp256k1', 'ed25519'] as const)
-      const raw = prng.bytes(curve === 'ed25519' ? 32 : 33)
-      if (curve !== 'ed25519') raw[0] = 2 + (raw[0]! & 1)
-      const keyBytes = tagKey(curve, raw)
-      return { key: toBin(keyBytes), keyBytes, skewMs: prng.between(-MAX_LIFE_SKEW_MS, MAX_LIFE_SKEW_MS), sequence: 0, lastTimestampS: 0 }
-    })
+    this.#witnesses = witnesses
+    this.lives = keys.map((keyBytes) => ({
+      key: toBin(keyBytes),
+      keyBytes,
+      skewMs: prng.between(-MAX_LIFE_SKEW_MS, MAX_LIFE_SKEW_MS),
+      witness: prng.pick(witnesses),
+      sequence: 0,
+      lastTimestampS: 0,
+    }))
     for (const life of this.lives) this.#beatAgain(life)
   }
 
@@ -64,6 +71,7 @@ export class Hearts {
     const timestampS = Math.floor((this.#host.nowMs + life.skewMs) / 1_000)
     if (timestampS <= life.lastTimestampS) return
     life.sequence += this.#prng.between(1, 3)
+    if (this.#prng.chance(MOVE_PPM)) life.witness = this.#prng.pick(this.#witnesses)
     life.lastTimestampS = timestampS
     const heartbeat = this.#heartbeat(life, life.sequence, timestampS)
     const twin = this.#prng.chance(ODD_PPM) ? this.#odd(life, timestampS) : null
@@ -89,13 +97,13 @@ export class Hearts {
     }
   }
 
-  #heartbeat({ keyBytes }: Life, sequence: number, timestampS: number): Verified<Heartbeat> {
+  #heartbeat({ keyBytes, witness }: Life, sequence: number, timestampS: number): Verified<Heartbeat> {
     const { genesisHash } = this.#host
     const fields = encodeHeartbeatFields({
       deviceKey: keyBytes,
       timestampS,
       sequence,
-      witness: new Uint8Array(32),
+      witness,
       rateLevel: this.#prng.below(MAX_LEVEL + 1),
       motionLevel: this.#prng.below(MAX_LEVEL + 1),
       evidence: this.#prng.bytes(32),

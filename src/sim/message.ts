@@ -24,6 +24,8 @@ export type Message =
   /** Answers to that: messages of the same height, or the blocks that the asker lacks, ascending. */
   | { readonly kind: 'missing'; readonly messages: readonly ConsensusMessage[] }
   | { readonly kind: 'blocks'; readonly blocks: readonly StoredBlock[] }
+  /** The height of the sender's head; `asks` for that of the receiver. */
+  | { readonly kind: 'status'; readonly height: number; readonly asks: boolean }
   /** From devices and clients. */
   | { readonly kind: 'heartbeats'; readonly heartbeats: readonly Verified<Heartbeat>[] }
   | { readonly kind: 'transaction'; readonly transaction: Verified<Transaction> }

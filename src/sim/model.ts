@@ -6,7 +6,10 @@ import type { Block } from '../protocol/block.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import type { Params } from '../protocol/params.ts'
+import type { GovernanceTransaction } from '../protocol/transaction.ts'
+import { ENROLMENT_KIND, EVIDENCE_KIND, JOIN_KIND, TRANSFER_KIND } from '../protocol/transaction.ts'
 import type { SignedTransfer } from '../protocol/transfer.ts'
+import { Epochs } from './epochs.ts'
 
 export interface ModelAccount {
   balance: bigint
@@ -14,15 +17,16 @@ export interface ModelAccount {
   /** Null before its first heartbeat. */
   last: { sequence: number; timestampS: number; height: number; activeMs: bigint } | null
   streakStartMs: bigint
+  enrolled: boolean
 }
 
 /** Tells of something that a block does wrong. */
-export type Complain = (kind: 'heartbeat' | 'transfer' | 'timestamp' | 'header' | 'supply', text: string) => void
+export type Complain = (kind: 'heartbeat' | 'transfer' | 'governance' | 'timestamp' | 'header' | 'supply', text: string) => void
 
 const MILLION = 1_000_000n
 
 export class Model {
-  readonly #params: Params
+  readonly epochs: Epochs
   /** In order of opening: that order is the account index. */
   readonly accounts = new Map<Bin, ModelAccount>()
   supply = 0n
@@ -30,16 +34,25 @@ export class Model {
   #timestampMs: number
   #activeMs = 0n
   #life = 0n
+  readonly #registrars: readonly Bin[]
   /** Everything that was ever committed, by name and by (device, sequence). */
   readonly #seen = new Set<string>()
 
   constructor(genesis: Genesis) {
-    this.#params = genesis.params
+    this.epochs = new Epochs(genesis)
+    this.#registrars = genesis.registrars
+    for (const key of genesis.enrolled) this.#account(key).enrolled = true
     this.#timestampMs = genesis.timeMs
   }
 
+  /** Those of the block that is applied; a change takes effect with the next one. */
+  get #params(): Params {
+    return this.epochs.params
+  }
+
   /** Goes on by one block. */
-  apply({ header, body }: Block, complain: Complain): void {
+  apply(block: Block, complain: Complain): void {
+    const { header, body } = block
     const { blockIntervalMs, threshold } = this.#params
     this.#height++
     const sinceMs = header.timestampMs - this.#timestampMs
@@ -52,11 +65,17 @@ export class Model {
     if (header.lives !== weights.size || BigInt(header.weightPpm) !== total || header.cumulativeLifePpm !== this.#life) {
       complain('header', `says ${header.lives} lives of ${header.weightPpm} ppm, and it is ${weights.size} of ${total}`)
     }
-    if (weights.size < threshold) complain('header', `${weights.size} lives are fewer than the threshold`)
-    if (total > 0n) this.#reward(weights, total)
+    const governs = body.transactions.some(({ kind }) => kind !== TRANSFER_KIND)
+    if (weights.size < threshold && !governs) complain('header', `${weights.size} lives are fewer than the threshold`)
+    if (total > 0n && weights.size >= threshold) this.#reward(weights, total)
     let opened = 0
-    for (const { transfer } of body.transactions) opened += this.#transfer(transfer, complain)
+    const lives = new Set([...this.accounts].filter(([, { enrolled }]) => enrolled).map(([key]) => key))
+    for (const transaction of body.transactions) {
+      if (transaction.kind === TRANSFER_KIND) opened += this.#transfer(transaction.transfer, complain)
+      else this.#govern(transaction, complain)
+    }
     if (opened > this.#params.maxCreations) complain('transfer', `${opened} accounts were opened`)
+    this.epochs.apply(block, (device) => lives.has(device))
     const sum = [...this.accounts.values()].reduce((all, { balance }) => all + balance, 0n)
     if (sum !== this.supply) complain('supply', `balances are ${sum}, minted was ${this.supply}`)
   }
@@ -75,6 +94,7 @@ export class Model {
       if (aheadMs > heartbeatMaxFutureMs || -aheadMs > heartbeatMaxAgeMs) complain('heartbeat', `${said} is ${aheadMs} ms off`)
       const account = this.#account(device)
       const { last } = account
+      if (this.#params.enrolled && !account.enrolled) complain('heartbeat', `${said} is of a life that is not enrolled`)
       if (last !== null && sequence <= last.sequence) complain('heartbeat', `${said} after ${last.sequence}`)
       if (last !== null && (timestampS - last.timestampS) * 1_000 < lifeMinIntervalMs) complain('heartbeat', `${said}, too soon`)
       const gap = BigInt(Math.max(gapMs, gapBlocks * blockIntervalMs))
@@ -117,6 +137,18 @@ export class Model {
     }
   }
 
+  #govern(transaction: GovernanceTransaction, complain: Complain): void {
+    if (transaction.kind === ENROLMENT_KIND) {
+      const { registrar, devices, expiryHeight } = transaction.enrolment
+      if (!this.#registrars.includes(registrar) || expiryHeight < this.#height) complain('governance', 'an enrolment by nobody, or too late')
+      for (const device of devices) this.#account(device).enrolled = true
+    } else if (transaction.kind === JOIN_KIND) {
+      if (this.epochs.isBarred(transaction.join.key)) complain('governance', 'a barred key joins')
+    } else if (transaction.kind === EVIDENCE_KIND) {
+      if (this.epochs.isBarred(transaction.evidence.first.validator)) complain('governance', 'a barred key is accused again')
+    }
+  }
+
   /** @returns how many accounts it opened */
   #transfer({ sender, recipient, amount, nonce, expiryHeight }: SignedTransfer, complain: Complain): number {
     const from = this.#account(sender)
@@ -134,7 +166,7 @@ export class Model {
 
   #account(key: Bin): ModelAccount {
     let account = this.accounts.get(key)
-    if (account === undefined) this.accounts.set(key, (account = { balance: 0n, nonce: 0, last: null, streakStartMs: 0n }))
+    if (account === undefined) this.accounts.set(key, (account = { balance: 0n, nonce: 0, last: null, streakStartMs: 0n, enrolled: false }))
     return account
   }
 }

@@ -26,7 +26,7 @@ import type { Host } from './host.ts'
 import type { Have, Message } from './message.ts'
 import type { Prng } from './prng.ts'
 import type { Villain, Watch } from './roles.ts'
-import type { SignerQuestion } from './signer.ts'
+import type { SignerBackup, SignerQuestion } from './signer.ts'
 import { MemorySigner } from './signer.ts'
 import { fieldsOf } from './trace-fields.ts'
 
@@ -34,6 +34,8 @@ export interface NodeOptions {
   readonly index: number
   /** Validator key, 32 bytes. */
   readonly key: Bin
+  /** Keys of all nodes, by index. */
+  readonly nodeKeys: readonly Bin[]
   readonly genesis: Genesis
   readonly prng: Prng
   readonly host: Host
@@ -46,6 +48,10 @@ export interface NodeCounts {
   crashes: number
   refusals: number
   equivocations: number
+  /** Votes with its own key that it knew nothing of. */
+  signedElsewhere: number
+  /** Backups that it was started from. */
+  restored: number
   maxRound: number
   readonly verdicts: Map<Reason | 'accepted', number>
 }
@@ -62,7 +68,7 @@ export class SimNode {
   readonly store = new BlockStore()
   readonly wal = new MemoryWal()
   readonly signer: MemorySigner
-  readonly counts: NodeCounts = { crashes: 0, refusals: 0, equivocations: 0, maxRound: 0, verdicts: new Map() }
+  readonly counts: NodeCounts = { crashes: 0, refusals: 0, equivocations: 0, signedElsewhere: 0, restored: 0, maxRound: 0, verdicts: new Map() }
   /** What this node's clock is ahead of the true time. */
   skewMs = 0
   /** Null while the node is down. */
@@ -77,6 +83,7 @@ export class SimNode {
   #running = false
   /** Moments that are left until a crash that was ordered. */
   #fuse: number | null = null
+  #backup: { readonly head: number; readonly wal: ReturnType<MemoryWal['backup']>; readonly signer: SignerBackup } | null = null
   #storing: { readonly executed: ExecutedBlock; readonly certificate: Certificate } | null = null
   readonly #fetched = new Map<number, StoredBlock>()
 
@@ -99,8 +106,8 @@ export class SimNode {
     this.#guard(() => {
       const { ledger, headCertificate } = this.store.load(this.#options.genesis)
       this.#watch.applied(this.index, ledger)
+      this.engine = createEngine({ ledger, headCertificate, self: this.key, mempool: MEMPOOL, signedHeight: this.signer.height, trusted: ledger.validators.length === 1 })
       this.signer.advanceTo(ledger.height + 1)
-      this.engine = createEngine({ ledger, headCertificate, self: this.key, mempool: MEMPOOL })
       const entries = this.wal.replay(ledger.height + 1)
       this.wal.begin(ledger.height + 1)
       this.#host.trace(this.index, 'start', ledger.height, entries.length)
@@ -108,7 +115,10 @@ export class SimNode {
       for (const { effect, nowMs } of replay(this.engine, entries, this.nowMs)) this.#carryOut(effect, nowMs)
       this.#drain()
     })
-    if (this.engine !== null) this.#offer()
+    if (this.engine !== null) {
+      this.#ask()
+      this.#offer()
+    }
   }
 
   /** Orders a crash, after this many more moments of work; a moment lies between any two things that a node does. */
@@ -135,6 +145,10 @@ export class SimNode {
         for (const stored of message.blocks) this.#fetched.set(stored.block.header.height, stored)
         this.#takeFetched()
         break
+      case 'status':
+        this.submit({ kind: 'head', nodeKey: this.#options.nodeKeys[from]!, height: message.height })
+        if (message.asks) this.#host.send(this.index, from, { kind: 'status', height: engine.ledger.height, asks: false })
+        break
       case 'heartbeats':
         this.submit({ kind: 'heartbeats', heartbeats: message.heartbeats, ticket: 0 })
         break
@@ -155,6 +169,26 @@ export class SimNode {
     if (this.engine === null) return
     this.#queue.push(input)
     if (!this.#running) this.#guard(() => this.#drain())
+  }
+
+  /** Writes down what a restored volume would hold. */
+  backup(): void {
+    this.#backup = { head: this.store.head, wal: this.wal.backup(), signer: this.signer.backup() }
+  }
+
+  /** Height of the backup, while the node is down. */
+  get backupHeight(): number | null {
+    return this.engine === null ? (this.#backup?.head ?? null) : null
+  }
+
+  /** The disk is again what it was when the backup was made. */
+  restore(): void {
+    const { head, wal, signer } = this.#backup!
+    this.store.restore(head)
+    this.wal.restore(wal)
+    this.signer.restore(signer)
+    this.counts.restored++
+    this.#host.trace(this.index, 'restore', head)
   }
 
   /** Runs what may end in a crash. */
@@ -228,6 +262,9 @@ export class SimNode {
       case 'broadcast-vote':
         this.#broadcast({ kind: 'vote', vote: markVerified(effect.vote) })
         break
+      case 'broadcast-transaction':
+        this.#broadcast({ kind: 'transaction', transaction: effect.transaction })
+        break
       case 'schedule':
         this.#after(effect.delayMs, () => {
           this.#queue.push({ kind: 'timer', timer: effect.timer })
@@ -243,6 +280,9 @@ export class SimNode {
         break
       case 'equivocation':
         this.counts.equivocations++
+        break
+      case 'signed-elsewhere':
+        this.counts.signedElsewhere++
         break
       case 'diverged':
         throw new Error(`node ${this.index} finds the decided block of height ${effect.height} invalid`)
@@ -326,12 +366,20 @@ export class SimNode {
     if (next !== undefined) this.submit({ kind: 'decided', ...next })
   }
 
+  /** Asks everybody how far they are, as the handshake of the network does. */
+  #ask(): void {
+    for (const to of this.#host.nodes) {
+      if (to !== this.index) this.#host.send(this.index, to, { kind: 'status', height: this.engine!.ledger.height, asks: true })
+    }
+  }
+
   /** Asks a peer, and goes on asking. */
   #offer(): void {
     const { prng, offerMs } = this.#options
     const others = this.#host.nodes.filter((node) => node !== this.index)
     if (others.length === 0) return
     this.#after(prng.between(1, offerMs), () => {
+      if (!this.engine!.caution.trusted) this.#ask()
       this.#host.send(this.index, prng.pick(others), { kind: 'have', have: haveOf(this.engine!) })
       this.#offer()
     })

@@ -14,7 +14,7 @@ export function replayDifference(node: SimNode, genesis: Genesis): string | null
   // A block that was fetched is committed without a word in the log.
   if (engine === null || engine.phase === 'committing') return null
   const { ledger, headCertificate } = node.store.load(genesis)
-  const fresh = createEngine({ ledger, headCertificate, self: engine.self, mempool: DEFAULT_MEMPOOL_LIMITS })
+  const fresh = createEngine({ ledger, headCertificate, self: engine.self, mempool: DEFAULT_MEMPOOL_LIMITS, signedHeight: 0, trusted: true })
   for (const { input, nowMs } of node.wal.entries()) step(fresh, input, nowMs)
   const live = describe(engine)
   const restored = describe(fresh)

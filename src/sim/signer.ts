@@ -21,6 +21,13 @@ interface Answer {
   readonly signature: Uint8Array
 }
 
+export interface SignerBackup {
+  readonly height: number
+  readonly round: number
+  readonly step: number
+  readonly answers: readonly Answer[]
+}
+
 /** Answers of one height that are kept. */
 const MAX_KEPT = 64
 const STEPS = { proposal: 1, prevote: 2, precommit: 3 } as const
@@ -64,6 +71,21 @@ export class MemorySigner {
     this.#height = height
     this.#round = this.#step = 0
     this.#answers = []
+  }
+
+  get height(): number {
+    return this.#height
+  }
+
+  backup(): SignerBackup {
+    return { height: this.#height, round: this.#round, step: this.#step, answers: this.#answers }
+  }
+
+  restore({ height, round, step, answers }: SignerBackup): void {
+    this.#height = height
+    this.#round = round
+    this.#step = step
+    this.#answers = [...answers]
   }
 
   #isAfter(height: number, round: number, step: number): boolean {

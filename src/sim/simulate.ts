@@ -2,8 +2,10 @@
 // liveness phase, in which only the villain is left and every honest node must go on deciding.
 
 import type { Violation } from './checker.ts'
+import { EVIDENCE_KIND, isGovernance } from '../protocol/transaction.ts'
 import type { FaultCounts } from './faults.ts'
 import type { NetworkCounts } from './network.ts'
+import type { Villainy } from './scenario.ts'
 import { drawScenario } from './scenario.ts'
 import { World } from './world.ts'
 
@@ -12,8 +14,8 @@ export interface SimulateOptions {
   readonly seed: number
   /** Honest validators; 4 if left out. */
   readonly nodes?: number
-  /** One more validator that equivocates; true if left out. */
-  readonly villain?: boolean
+  /** What one more validator does; drawn if left out. */
+  readonly villainy?: Villainy
   /** Heights that every honest node must decide at least; 30 if left out. */
   readonly heights?: number
   /** Lines of the trace to keep, the last ones; 0 if left out. */
@@ -35,6 +37,11 @@ export interface SimulationReport {
   readonly faults: FaultCounts & NetworkCounts
   /** Contradicting votes that honest nodes saw. */
   readonly equivocations: number
+  /** Nodes that were started from a backup. */
+  readonly restored: number
+  /** Transactions other than transfers, epochs, and validators that lost their place for signing twice. */
+  readonly governance: number
+  readonly barred: number
   /** Questions that signers refused. */
   readonly refusals: number
   readonly events: number
@@ -52,8 +59,8 @@ const LONG_RUN = 30
 const STALL_MS = 120_000
 
 export function simulate(options: SimulateOptions): SimulationReport {
-  const { seed, nodes = 4, villain = true, heights = 30, traceLines = 0 } = options
-  const scenario = drawScenario({ seed, nodes, villain })
+  const { seed, nodes = 4, heights = 30, traceLines = 0, ...rest } = options
+  const scenario = drawScenario({ seed, nodes, ...rest })
   const world = new World(scenario, traceLines)
   world.run(() => false, scenario.safetyMs)
   const heightsInStorm = world.lowestHeight
@@ -79,6 +86,9 @@ export function simulate(options: SimulateOptions): SimulationReport {
     transactions: blocks.reduce((sum, { body }) => sum + body.transactions.length, 0),
     faults: { ...world.faults.counts, ...world.network.counts },
     equivocations: honest.reduce((sum, { counts }) => sum + counts.equivocations, 0),
+    restored: honest.reduce((sum, { counts }) => sum + counts.restored, 0),
+    governance: blocks.reduce((sum, { body }) => sum + body.transactions.filter(isGovernance).length, 0),
+    barred: blocks.reduce((sum, { body }) => sum + body.transactions.filter(({ kind }) => kind === EVIDENCE_KIND).length, 0),
     refusals: honest.reduce((sum, { counts }) => sum + counts.refusals, 0),
     events: world.log.count,
     traceHash: world.log.hash,

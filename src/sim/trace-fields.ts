@@ -13,7 +13,7 @@ export function fieldsOf(input: Input): readonly Field[] {
     case 'stored':
       return [input.height]
     case 'timer':
-      return input.timer.name === 'interval' ? [input.timer.height] : [input.timer.height, input.timer.round, input.timer.step]
+      return input.timer.name !== 'timeout' ? [input.timer.name, input.timer.height] : [input.timer.height, input.timer.round, input.timer.step]
     case 'value':
       return [input.round]
     case 'proposal': {
@@ -32,6 +32,8 @@ export function fieldsOf(input: Input): readonly Field[] {
       return input.heartbeats.flatMap(({ device, sequence }) => [device.slice(2, 34), sequence])
     case 'transaction':
       return [transactionId(input.transaction)]
+    case 'head':
+      return [input.nodeKey, input.height]
     case 'decided':
       return [input.certificate.height, input.certificate.round, input.certificate.blockId]
     default:

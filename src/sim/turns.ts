@@ -1,19 +1,20 @@
 // Whose turn it is to propose, computed anew for the checker, in bigints: every turn each priority grows by its power, the
 // highest proposes and pays the total; priorities are kept within twice the total and centred on zero.
 
+import type { Bin } from '../base/bytes.ts'
+import type { Voter } from './epochs.ts'
+
 export class Turns {
-  readonly #powers: readonly bigint[]
-  readonly #total: bigint
+  #voters: readonly Voter[]
   #priorities: bigint[]
 
-  constructor(powers: readonly bigint[]) {
-    this.#powers = powers
-    this.#total = powers.reduce((sum, power) => sum + power, 0n)
-    this.#priorities = powers.map(() => 0n)
+  constructor(voters: readonly Voter[]) {
+    this.#voters = voters
+    this.#priorities = voters.map(() => 0n)
   }
 
-  /** Indices of the proposers of rounds 0 to `lastRound` of the next height. */
-  proposers(lastRound: number): number[] {
+  /** Keys of the proposers of rounds 0 to `lastRound` of the next height. */
+  proposers(lastRound: number): Bin[] {
     const priorities = this.#centred()
     return Array.from({ length: lastRound + 1 }, () => this.#turn(priorities))
   }
@@ -25,18 +26,30 @@ export class Turns {
     this.#priorities = priorities
   }
 
-  #turn(priorities: bigint[]): number {
-    this.#powers.forEach((power, i) => (priorities[i]! += power))
+  /** From now on these vote. Who joins starts behind: 1.125 times the new total. */
+  change(voters: readonly Voter[]): void {
+    const before = new Map(this.#voters.map(({ key }, i) => [key, this.#priorities[i]!]))
+    this.#voters = voters
+    const total = this.#total()
+    this.#priorities = voters.map(({ key }) => before.get(key) ?? -(total + total / 8n))
+  }
+
+  #total(): bigint {
+    return this.#voters.reduce((sum, { power }) => sum + power, 0n)
+  }
+
+  #turn(priorities: bigint[]): Bin {
+    this.#voters.forEach(({ power }, i) => (priorities[i]! += power))
     const highest = priorities.reduce((most, priority) => (priority > most ? priority : most))
     const proposer = priorities.indexOf(highest)
-    priorities[proposer]! -= this.#total
-    return proposer
+    priorities[proposer]! -= this.#total()
+    return this.#voters[proposer]!.key
   }
 
   #centred(): bigint[] {
     const sorted = [...this.#priorities].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
     const spread = sorted.at(-1)! - sorted[0]!
-    const most = 2n * this.#total
+    const most = 2n * this.#total()
     const shrink = spread > most ? (spread + most - 1n) / most : 1n
     const shrunk = this.#priorities.map((priority) => priority / shrink)
     const count = BigInt(shrunk.length)

@@ -14,8 +14,12 @@ interface Precommit {
 
 const STEPS = { proposal: 1, prevote: 2, precommit: 3 } as const
 
+/** Voting power of a node at a height; 0 if it is no validator. */
+export type PowerOf = (node: number, height: number) => bigint
+
 export class VotesChecker {
-  readonly #powers: readonly bigint[]
+  readonly #powerOf: PowerOf
+  readonly #totalOf: (height: number) => bigint
   readonly #complain: (kind: VoteOffence, height: number, text: string) => void
   /** By `node height round step`: what was signed. */
   readonly #said = new Map<string, string>()
@@ -26,8 +30,9 @@ export class VotesChecker {
   /** By `node height`: precommits for blocks, in order. */
   readonly #precommits = new Map<string, Precommit[]>()
 
-  constructor(powers: readonly bigint[], complain: (kind: VoteOffence, height: number, text: string) => void) {
-    this.#powers = powers
+  constructor(powerOf: PowerOf, totalOf: (height: number) => bigint, complain: (kind: VoteOffence, height: number, text: string) => void) {
+    this.#powerOf = powerOf
+    this.#totalOf = totalOf
     this.#complain = complain
   }
 
@@ -76,8 +81,8 @@ export class VotesChecker {
 
   #hasQuorum(height: number, round: number, type: VoteType, blockId: Bin): boolean {
     let power = 0n
-    for (const node of this.#voters.get(`${height} ${round} ${type} ${blockId}`) ?? []) power += this.#powers[node]!
-    return power * 3n > this.#powers.reduce((sum, each) => sum + each, 0n) * 2n
+    for (const node of this.#voters.get(`${height} ${round} ${type} ${blockId}`) ?? []) power += this.#powerOf(node, height)
+    return power * 3n > this.#totalOf(height) * 2n
   }
 }
 

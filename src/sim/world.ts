@@ -6,11 +6,15 @@ import type { Certificate } from '../protocol/certificate.ts'
 import { genesisHash } from '../protocol/genesis.ts'
 import type { Proposal } from '../protocol/proposal.ts'
 import type { Vote } from '../protocol/vote.ts'
+import { fromBin } from '../base/bytes.ts'
 import { createEquivocator } from './byzantine/equivocator.ts'
+import type { Omitter } from './byzantine/omitter.ts'
+import { createOmitter } from './byzantine/omitter.ts'
 import { Checker } from './checker.ts'
 import { EventQueue } from './event-queue.ts'
 import { Faults } from './faults.ts'
 import { Hearts } from './hearts.ts'
+import { Governors } from './governors.ts'
 import type { Host } from './host.ts'
 import type { Message } from './message.ts'
 import { Network } from './network.ts'
@@ -25,6 +29,11 @@ import { Trace } from './trace.ts'
 import { Transfers } from './transfers.ts'
 
 const OFFER_MS = 600
+/** After the faults, until every pool holds what the lives have sent. */
+const SETTLE_MS = 10_000
+/** More than this may not be missing from a block that was decided early: see engine/duty.ts. */
+const MOST_OMITTED_PPM = 600_000
+const MOST_ROUND_OMITTED = 1
 const REPLAY_CHECK_MS = 10_000
 
 export class World implements Host, Watch {
@@ -40,23 +49,29 @@ export class World implements Host, Watch {
   nowMs = GENESIS_TIME_MS
   readonly #queue = new EventQueue()
   readonly #replayPrng: Prng
+  #omitter: Omitter | null = null
+  #isCalm = false
 
   constructor(scenario: Scenario, traceLines: number) {
-    const { seed, genesis, keys, villain, lives } = scenario
+    const { seed, genesis, members, villain, villainy, lives } = scenario
     this.scenario = scenario
     this.genesisHash = genesisHash(genesis)
-    this.nodes = keys.map((_, index) => index)
+    this.nodes = members.map((_, index) => index)
     this.log = new Trace(traceLines)
-    this.checker = new Checker(genesis, villain)
+    this.checker = new Checker(genesis, members.map(({ key }) => key), villain)
     this.network = new Network(scenario.storm, new Prng(seed, 'network'), (delayMs, run) => this.after(delayMs, run))
-    const shared = { genesis, host: this, watch: this, offerMs: OFFER_MS }
-    this.members = keys.map((key, index) => new SimNode({ ...shared, index, key, prng: new Prng(seed, `node ${index}`) }))
+    const shared = { genesis, nodeKeys: members.map(({ nodeKey }) => nodeKey), host: this, watch: this, offerMs: OFFER_MS }
+    this.members = members.map(({ key }, index) => new SimNode({ ...shared, index, key, prng: new Prng(seed, `node ${index}`) }))
     if (villain !== null) {
       const node = this.members[villain]!
-      node.villain = createEquivocator(node, this, this, new Prng(seed, 'villain'))
+      if (villainy === 'omitter') node.villain = this.#omitter = createOmitter(node, this, this)
+      else node.villain = createEquivocator(node, this, this, new Prng(seed, 'villain'))
     }
-    this.hearts = new Hearts(this, lives, new Prng(seed, 'hearts'))
-    new Transfers(this, this.hearts.lives, (node) => this.members[node]!.engine?.ledger ?? null, new Prng(seed, 'transfers'))
+    const witnesses = members.filter((_, index) => index !== villain).map(({ nodeKey }) => fromBin(nodeKey))
+    this.hearts = new Hearts(this, lives, witnesses, new Prng(seed, 'hearts'))
+    const ledgerOf = (node: number): Ledger | null => this.members[node]!.engine?.ledger ?? null
+    new Transfers(this, this.hearts.lives, ledgerOf, new Prng(seed, 'transfers'))
+    new Governors(scenario, this, ledgerOf, new Prng(seed, 'governors'))
     this.faults = new Faults(scenario, { host: this, nodes: this.members, network: this.network, hearts: this.hearts }, new Prng(seed, 'faults'))
     this.#replayPrng = new Prng(seed, 'replay')
     for (const node of this.members) this.after(0, () => node.start())
@@ -97,6 +112,7 @@ export class World implements Host, Watch {
     this.trace(-1, 'calm')
     this.network.weather = CALM
     this.faults.stop()
+    this.after(SETTLE_MS, () => (this.#isCalm = true))
   }
 
   after(delayMs: number, run: () => void): void {
@@ -112,7 +128,10 @@ export class World implements Host, Watch {
   }
 
   crashed(node: number): void {
-    this.after(this.faults.downMs(), () => this.members[node]!.start())
+    this.after(this.faults.downMs(), () => {
+      this.faults.mayRestore(this.members[node]!)
+      this.members[node]!.start()
+    })
   }
 
   signedVote(node: number, vote: Vote): void {
@@ -127,11 +146,15 @@ export class World implements Host, Watch {
     const { store } = this.members[node]!
     this.trace(node, 'commit', block.header.height, certificate.round, id)
     this.checker.committed(node, id, block, certificate, store.head)
+    const omittedPpm = this.#omitter?.omittedPpm(id) ?? 0
+    if (this.#isCalm && certificate.round <= MOST_ROUND_OMITTED && omittedPpm > MOST_OMITTED_PPM) {
+      this.checker.complain('omission', block.header.height, `${omittedPpm} ppm of the lives were left out in round ${certificate.round}`)
+    }
   }
 
-  applied(node: number, { height, supply, accounts }: Ledger): void {
+  applied(node: number, { height, supply, accounts, validators }: Ledger): void {
     const all = Array.from({ length: accounts.count }, (_, index) => accounts.get(index)!)
-    this.checker.applied(node, { height, supply, accounts: all })
+    this.checker.applied(node, { height, supply, accounts: all, validators })
   }
 
   /** Now and then one node is asked what it would be after a crash. */

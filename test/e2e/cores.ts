@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BlockView } from '../../src/api/backend.ts'
 import { toBin } from '../../src/base/bytes.ts'
+import { peerIdOf } from '../../src/crypto/peer-id.ts'
 import { rawKey } from '../../src/crypto/keys.ts'
 import type { KeyPair } from '../../src/crypto/sign.ts'
 import { generateKeyPair } from '../../src/crypto/sign.ts'
@@ -14,6 +15,7 @@ import type { PeerPort } from '../../src/node/peer-port.ts'
 import { createDataDir } from '../../src/ops/datadir.ts'
 import { writeKeyFile } from '../../src/ops/keyfile.ts'
 import { silentLogger } from '../../src/ops/logger.ts'
+import type { Config } from '../../src/ops/settings.ts'
 import { configWith } from '../../src/ops/settings.ts'
 import { createSigner } from '../../src/ops/signer.ts'
 import type { Genesis } from '../../src/protocol/genesis.ts'
@@ -43,18 +45,21 @@ export interface Cluster {
 export interface ClusterOptions {
   readonly powers: readonly number[]
   readonly params?: Partial<Params>
+  /** Of the genesis; a minute ago by default. */
+  readonly timeMs?: number
+  readonly config?: Partial<Config>
   readonly random: () => number
 }
 
 const idOf = (keys: KeyPair): string => toBin(rawKey(keys.publicKey, 'ed25519'))
 
-export function createCluster({ powers, params = {}, random }: ClusterOptions): Cluster {
+export function createCluster({ powers, params = {}, timeMs = Date.now() - 60_000, config = {}, random }: ClusterOptions): Cluster {
   const root = mkdtempSync(join(tmpdir(), 'pulse-cores-'))
   const keys = powers.map(() => ({ node: generateKeyPair('ed25519'), validator: generateKeyPair('ed25519') }))
   const genesis: Genesis = {
     version: GENESIS_VERSION,
     network: 'pulse-cores',
-    timeMs: Date.now() - 60_000,
+    timeMs,
     params: { ...DEVELOPMENT_PARAMS, blockIntervalMs: 200, timeoutProposeMs: 300, timeoutProposeDeltaMs: 150, timeoutVoteMs: 150, timeoutVoteDeltaMs: 75, ...params },
     validators: keys
       .map(({ node, validator }, i) => ({ key: idOf(validator), nodeKey: idOf(node), power: powers[i]! }))
@@ -68,7 +73,7 @@ export function createCluster({ powers, params = {}, random }: ClusterOptions): 
     writeKeyFile(paths.validatorKey, validator)
     createSigner({ keys: validator, path: paths.lastSigned, initialise: true })
     writeFileSync(paths.genesis, genesisToJson(genesis))
-    return { name: `node${i}`, dir: paths.root, blocks: [], core: null }
+    return { name: peerIdOf(rawKey(node.publicKey, 'ed25519')), dir: paths.root, blocks: [], core: null }
   })
   let group = members.map(() => 0)
   const reaches = (a: number, b: number): boolean => a !== b && group[a] === group[b] && members[a]!.core !== null && members[b]!.core !== null
@@ -111,7 +116,7 @@ export function createCluster({ powers, params = {}, random }: ClusterOptions): 
     },
     async start(index) {
       const member = members[index]!
-      const options = { paths: createDataDir(member.dir), genesis, config: configWith({ verifyThreads: 1 }) }
+      const options = { paths: createDataDir(member.dir), genesis, config: configWith({ verifyThreads: 1, ...config }) }
       const events = {
         committed: (block: BlockView) => void member.blocks.push(block),
         failed(error: unknown): void {

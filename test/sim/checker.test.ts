@@ -16,17 +16,18 @@ import { VotesChecker } from '../../src/sim/votes-checker.ts'
 import { World } from '../../src/sim/world.ts'
 
 // A short history, on which the offences are committed.
-const scenario = drawScenario({ seed: 11, nodes: 4, villain: false })
+const scenario = drawScenario({ seed: 11, nodes: 4, villainy: 'none' })
 const world = new World(scenario, 0)
 world.calmDown()
 world.run(() => world.lowestHeight >= 6, 60_000)
 const node = world.members[0]!
 const { genesis } = scenario
+const { validators } = genesis
 const at = (height: number): { block: Block; certificate: Certificate } => node.store.at(height)!
 
 /** A checker that has seen the first blocks, as node 0 decided them. */
 function seen(heights: number): Checker {
-  const checker = new Checker(genesis, null)
+  const checker = new Checker(genesis, scenario.members.map(({ key }) => key), null)
   for (let height = 1; height <= heights; height++) tell(checker, at(height).block, at(height).certificate)
   return checker
 }
@@ -39,7 +40,7 @@ const kinds = (checker: Checker): string[] => [...new Set(checker.violations.map
 function signed({ header }: Block, signers: readonly number[], round = 0): Certificate {
   const statement = { height: header.height, round, type: 'precommit', blockId: headerId(header) } as const
   const message = voteMessage(world.genesisHash, statement)
-  return { height: header.height, round, blockId: statement.blockId, signatures: signers.map((validator) => ({ validator, signature: fakeSignature(fromBin(scenario.keys[validator]!), message) })) }
+  return { height: header.height, round, blockId: statement.blockId, signatures: signers.map((validator) => ({ validator, signature: fakeSignature(fromBin(validators[validator]!.key), message) })) }
 }
 
 /** A block with another header or body, and all roots of the body in order. */
@@ -49,7 +50,7 @@ function changed(block: Block, header: Partial<Block['header']>, body: Partial<B
   return { header: { ...block.header, ...roots, ...header }, body: whole }
 }
 
-const all = scenario.keys.map((_, index) => index)
+const all = validators.map((_, index) => index)
 
 t.test('an honest history is not complained of', async (t) => {
   t.ok(world.lowestHeight >= 6 && at(5).block.body.heartbeats.length > 1)
@@ -64,7 +65,7 @@ t.test('agreement: a second block at a height', async (t) => {
   tell(checker, other, signed(other, all), 1)
   t.strictSame(kinds(checker), ['agreement'])
   const late = seen(2)
-  late.applied(0, { height: 3, supply: 0n, accounts: [] })
+  late.applied(0, { height: 3, supply: 0n, accounts: [], validators: [] })
   t.strictSame(kinds(late), ['agreement'], 'a node is at a height that nobody decided')
 })
 
@@ -126,13 +127,15 @@ t.test('certificates: counted and verified anew', async (t) => {
 t.test('balances: what a node holds against the model', async (t) => {
   const { ledger } = node.engine!
   const accounts = Array.from({ length: ledger.accounts.count }, (_, index) => ledger.accounts.get(index)!)
-  const view = { height: ledger.height, supply: ledger.supply, accounts }
+  const view = { height: ledger.height, supply: ledger.supply, accounts, validators: ledger.validators }
   const [first, ...rest] = accounts
   const wrong = {
     'right': [view, []],
     'supply': [{ ...view, supply: view.supply + 1n }, ['balance']],
     'an account less': [{ ...view, accounts: rest }, ['balance']],
     'a unit more': [{ ...view, accounts: [{ ...first!, balance: first!.balance + 1n }, ...rest] }, ['balance']],
+    'a validator less': [{ ...view, validators: view.validators.slice(1) }, ['power']],
+    'a unit of power more': [{ ...view, validators: view.validators.map((each, i) => (i === 0 ? { ...each, power: each.power + 1 } : each)) }, ['power']],
     'a nonce': [{ ...view, accounts: [{ ...first!, nonce: first!.nonce + 1 }, ...rest] }, ['balance']],
   } as const
   for (const [what, [told, expected]] of Object.entries(wrong)) {
@@ -167,12 +170,12 @@ t.test('what honest validators sign', async (t) => {
   ]
   for (const { desc, signed: votes, honest = true, expected } of rows) {
     const complaints: string[] = []
-    const checker = new VotesChecker([1n, 1n, 1n, 1n], (kind) => complaints.push(kind))
+    const checker = new VotesChecker(() => 1n, () => 4n, (kind) => complaints.push(kind))
     for (const [validator, type, round, blockId] of votes) checker.vote(validator, { height: 1, round, type, blockId, validator: '', signature: new Uint8Array(64) }, honest)
     t.strictSame(complaints, expected, desc)
   }
   const complaints: string[] = []
-  const checker = new VotesChecker([1n], (kind) => complaints.push(kind))
+  const checker = new VotesChecker(() => 1n, () => 1n, (kind) => complaints.push(kind))
   const proposal = { height: 1, round: 0, validRound: -1, blockId: 'X', proposer: '', signature: new Uint8Array(64) }
   for (const blockId of ['X', 'X', 'Y']) checker.proposal(0, { ...proposal, blockId })
   t.strictSame(complaints, ['double-sign'], 'two proposals for one round')

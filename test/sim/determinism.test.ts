@@ -35,7 +35,7 @@ t.test('different seeds give different traces', async (t) => {
 })
 
 t.test('who takes part, and for how long, is for the caller to say', async (t) => {
-  const { nodes, heights, equivocations, violations } = simulate({ seed: 1, nodes: 1, villain: false, heights: 12 })
+  const { nodes, heights, equivocations, violations } = simulate({ seed: 1, nodes: 1, villainy: 'none', heights: 12 })
   t.strictSame({ nodes, equivocations, violations }, { nodes: 1, equivocations: 0, violations: [] })
   t.ok(heights >= 12)
   t.strictSame(simulate({ seed: 2, nodes: 7, heights: 5 }).violations, [])

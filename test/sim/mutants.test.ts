@@ -42,7 +42,7 @@ const consensus: readonly Mutant[] = [
   },
   {
     desc: 'who is locked prevotes other blocks',
-    changes: [change('consensus/round-machine.ts', '(s.lockedValue === v || (s.lockedRound === -1 && around.judge.timely(proposal)))', 'around.judge.timely(proposal)')],
+    changes: [change('consensus/round-machine.ts', '(s.lockedValue === v || (s.lockedRound === -1 && around.judge.acceptable(proposal)))', 'around.judge.acceptable(proposal)')],
     caughtAs: ['lock', 'agreement'],
   },
   {
@@ -114,6 +114,23 @@ const ledger: readonly Mutant[] = [
   { desc: 'blocks need no interval', changes: [change('ledger/blocks.ts', 'ledger.timestampMs + ledger.params.blockIntervalMs', 'ledger.timestampMs + 1')], caughtAs: ['timestamp'] },
 ]
 
+const governance: readonly Mutant[] = [
+  { desc: 'a proposer may leave out what it likes', changes: [change('engine/duty.ts', 'if (header.proposer === engine.self || ', 'if (true || ')], caughtAs: ['omission'] },
+  { desc: 'a restored node signs as soon as it has caught up', changes: [change('engine/caution.ts', 'const reaches = !caution.doubted &&', 'const reaches = true ||')], caughtAs: ['double-sign', 'backwards', 'lock', 'precommit'] },
+  { desc: 'a restored node signs before it has caught up', changes: [change('engine/caution.ts', 'if (!hasCaughtUp(engine)) return false', '')], caughtAs: ['double-sign', 'backwards', 'lock', 'precommit'] },
+  { desc: 'who signs twice keeps its power', changes: [change('ledger/epoch.ts', ' && !governance.barred.includes(member.key)', '')], caughtAs: ['power'] },
+  { desc: 'who was barred may join again', changes: [change('ledger/govern.ts', "if (barred.includes(key)) return err('barred')", '')], caughtAs: ['governance'] },
+  { desc: 'a strange registrar enrols', changes: [change('ledger/govern.ts', "if (known === undefined) return err('not_registrar')", 'if (known === undefined) return ok({ governance, enrols: devices.filter((device) => !isEnrolled(device)) })')], caughtAs: ['governance'] },
+  { desc: 'lives that are not enrolled beat', changes: [change('ledger/admit.ts', "return params.enrolled && !isEnrolled(records, at) ? 'not_enrolled' : null", 'return null')], caughtAs: ['heartbeat'] },
+  { desc: 'a life counts in any quarter', changes: [change('ledger/life-count.ts', 'const ALL_QUARTERS = 0b1111', 'const ALL_QUARTERS = 0b0001')], caughtAs: ['power'] },
+  { desc: 'absent validators have life power', changes: [change('ledger/epoch.ts', '3 * epoch.signed[index]! >= 2 * (height - epoch.start - 1)', 'true')], caughtAs: ['power'] },
+  { desc: 'half of the power may move', changes: [change('ledger/power.ts', 'power)) / 3)', 'power)) / 2)')], caughtAs: ['power'] },
+  { desc: 'life power may be three times the base', changes: [change('ledger/power.ts', 'life > 2 * base ? share(claim.life, 2 * base, life)', 'life > 3 * base ? share(claim.life, 3 * base, life)')], caughtAs: ['power'] },
+  { desc: 'who joins is not set back', changes: [change('ledger/epoch.ts', '-(total + Math.floor(total / 8))', '0')], caughtAs: ['turn'] },
+  { desc: 'the certificate of the last epoch is judged by the new validators', changes: [change('engine/height.ts', 'hasQuorum(certificate, headValidators(engine.ledger))', 'hasQuorum(certificate, engine.ledger.validators)')], caughtAs: ['stall', 'exception'] },
+  { desc: 'parameters take effect at once', changes: [change('ledger/govern.ts', 'return changed({ ...governance, change: { activationHeight, params } })', 'return changed({ ...governance, change: { activationHeight: 0, params } })')], caughtAs: ['power', 'header', 'balance', 'transfer'] },
+]
+
 function hunt(changes: readonly Change[]): Promise<MutantFinding | null> {
   const order: MutantOrder = { changes, firstSeed: 1, seeds: MAX_SEEDS }
   return new Promise((resolve, reject) => {
@@ -123,7 +140,7 @@ function hunt(changes: readonly Change[]): Promise<MutantFinding | null> {
   })
 }
 
-for (const [where, mutants] of Object.entries({ consensus, crashes, ledger })) {
+for (const [where, mutants] of Object.entries({ consensus, crashes, ledger, governance })) {
   t.test(`the checker finds out when a rule is broken: ${where}`, async (t) => {
     for (const { desc, changes, caughtAs } of mutants) {
       const finding = await hunt(changes)

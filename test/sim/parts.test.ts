@@ -77,10 +77,10 @@ t.test('the checker counts turns as the protocol does, in arithmetic of its own'
     'the proposer of every round',
     fc.property(fc.array(fc.integer({ min: 1, max: 1_000_000_000 }), { minLength: 1, maxLength: 7 }), fc.array(fc.nat({ max: 9 }), { maxLength: 30 }), (powers, rounds) => {
       const set = powers.map((power, i) => ({ key: String(i), nodeKey: String(i), power }))
-      const turns = new Turns(powers.map(BigInt))
+      const turns = new Turns(set.map(({ key, power }) => ({ key, power: BigInt(power) })))
       let priorities: readonly number[] = powers.map(() => 0)
       for (const round of rounds) {
-        if (turns.proposers(round)[round] !== rotate(set, priorities, round + 1).proposer) return false
+        if (turns.proposers(round)[round] !== set[rotate(set, priorities, round + 1).proposer]!.key) return false
         turns.next()
         priorities = rotate(set, priorities, 1).priorities
       }

@@ -53,10 +53,10 @@ export const quorum = (who: string, type: VoteType, round: number, id: string | 
 export const timeout = (step: TimeoutStep, round: number): ConsensusInput => ({ kind: 'timeout', step, round })
 export const value = (round: number, id: string): ConsensusInput => ({ kind: 'value', round, blockId: bin(id) })
 
-export const TIMELY: Judge = { timely: () => true }
-export const LATE: Judge = { timely: () => false }
+export const TIMELY: Judge = { acceptable: () => true }
+export const LATE: Judge = { acceptable: () => false }
 /** For rows in which the judge must not be asked. */
-export const SILENT: Judge = { timely: () => { throw new Error('the judge was asked') } }
+export const SILENT: Judge = { acceptable: () => { throw new Error('the judge was asked') } }
 
 /** An effect in a few words: `prevote 0 X`, `decide 0 X by ABD`. */
 export function show(effect: ConsensusEffect, validators = ABCD): string {

@@ -95,7 +95,7 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
     proposal: { height: HEIGHT, round, validRound, blockId, proposer, signature: new Uint8Array(64) },
     valid: blocks.get(blockId) ?? false,
   })
-  const judge = { timely: (fresh: Proposal): boolean => {
+  const judge = { acceptable: (fresh: Proposal): boolean => {
     strictEqual(fresh.validRound, -1, 'only fresh proposals are judged')
     return calm || plotting || draw(4) > 0
   } }
@@ -252,7 +252,7 @@ export function play({ seed, powers, liar, plotted, chaos }: Scenario): Outcome 
   function crash(node: Node): void {
     const again = createConsensus(node.options)
     // Another judge: what it says changes our vote, and never our state.
-    for (const input of node.log) stepConsensus(again, input, { timely: () => draw(2) === 0 })
+    for (const input of node.log) stepConsensus(again, input, { acceptable: () => draw(2) === 0 })
     deepStrictEqual({ ...again, proposers: null }, { ...node.state, proposers: null }, 'replaying the inputs restores the state')
     node.state = again
     seen.add('crash')

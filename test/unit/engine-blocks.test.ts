@@ -134,7 +134,7 @@ t.test('a quorum that an equivocator hides from us is taken when it is shown', a
   const { engine, wanted, again } = deceived()
   t.strictSame(stepInWords(engine, again, FIRST_MS), ['log proposal'], 'without the quorum there is no prevote (L28)')
   t.strictSame(stepInWords(engine, quorumIn('BC', 'prevote', 0, wanted.id), FIRST_MS), [], 'two of four are none')
-  t.strictSame(stepInWords(engine, quorumIn('ABC', 'prevote', 0, wanted.id), FIRST_MS), ['log quorum', 'equivocation of A', 'sign prevote 1 block'])
+  t.strictSame(stepInWords(engine, quorumIn('ABC', 'prevote', 0, wanted.id), FIRST_MS), ['log quorum', 'equivocation of A', 'broadcast-transaction', 'sign prevote 1 block'])
   t.strictSame(stepInWords(engine, quorumIn('ABC', 'prevote', 0, wanted.id), FIRST_MS), [], 'it is not logged again')
 })
 

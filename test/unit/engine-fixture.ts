@@ -32,7 +32,7 @@ export const FIRST_S = FIRST_MS / 1_000
 
 /** @param self letter of our key; null to follow only */
 export function engineOn(network: Network, self: string | null = 'D'): Engine {
-  return createEngine({ ledger: network.ledger(), headCertificate: null, self: self === null ? null : keyOf(self), mempool: DEFAULT_MEMPOOL_LIMITS })
+  return createEngine({ ledger: network.ledger(), headCertificate: null, self: self === null ? null : keyOf(self), mempool: DEFAULT_MEMPOOL_LIMITS, signedHeight: 0, trusted: true })
 }
 
 /** Started, with one waiting heartbeat of each of these devices; nothing has begun. */
@@ -89,6 +89,7 @@ export function show(effect: Effect): string {
       return `sign ${effect.statement.type} ${effect.statement.round} ${effect.statement.blockId === null ? 'nil' : 'block'}`
     case 'broadcast-proposal':
     case 'broadcast-vote':
+    case 'broadcast-transaction':
       return effect.kind
     case 'schedule':
       return `${effect.timer.name === 'interval' ? 'interval' : `${effect.timer.step} ${effect.timer.round}`} in ${effect.delayMs}`
@@ -98,6 +99,8 @@ export function show(effect: Effect): string {
       return `verdicts ${effect.verdicts.map((verdict) => (verdict.accepted ? 'accepted' : verdict.reason)).join(' ')}`
     case 'equivocation':
       return `equivocation of ${effect.first.validator.slice(0, 1)}`
+    case 'signed-elsewhere':
+      return effect.kind
     case 'diverged':
       return `diverged at ${effect.height}`
     case 'round':

@@ -149,5 +149,5 @@ t.test('our own messages are offered to all when they come back signed, and once
   t.strictSame(stepInWords(engine, timeoutIn('propose', 0), FIRST_MS), ['log timer', 'sign prevote 0 nil'])
   t.strictSame(stepInWords(engine, voteIn('D', 'prevote', 0, null), FIRST_MS), ['log vote', 'broadcast-vote'])
   t.strictSame(stepInWords(engine, voteIn('D', 'prevote', 0, null), FIRST_MS), [])
-  t.strictSame(stepInWords(engine, voteIn('A', 'prevote', 0, keyOf('x')), FIRST_MS), ['log vote', 'equivocation of A'])
+  t.strictSame(stepInWords(engine, voteIn('A', 'prevote', 0, keyOf('x')), FIRST_MS), ['log vote', 'equivocation of A', 'broadcast-transaction'])
 })

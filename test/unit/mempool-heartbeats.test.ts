@@ -18,7 +18,7 @@ const poolOf = (options: Partial<HeartbeatPoolOptions> = {}): HeartbeatPool => n
 /** Checks, and adds what passes. */
 function offer(pool: HeartbeatPool, heartbeat: Heartbeat, minIntervalMs = 1_000): Reason | null {
   const reason = pool.check(heartbeat, minIntervalMs)
-  if (reason === null) pool.add(heartbeat)
+  if (reason === null) pool.add(heartbeat, 0)
   return reason
 }
 
@@ -47,7 +47,7 @@ t.test('a heartbeat is held against those of its life that wait', async (t) => {
   ]
   for (const [desc, heartbeat, minIntervalMs, expected] of rows) {
     const pool = poolOf()
-    for (const each of waiting) pool.add(each)
+    for (const each of waiting) pool.add(each, 0)
     t.equal(pool.check(heartbeat, minIntervalMs), expected, desc)
     t.equal(pool.check(heartbeat, minIntervalMs), expected, `${desc}, asked again: nothing is remembered`)
     t.equal(pool.count, 2)
@@ -74,7 +74,7 @@ t.test('bounds, at them and one past them', async (t) => {
 t.test('what is taken is found by its name until it is dropped', async (t) => {
   const pool = poolOf()
   const [first, second] = [beat(0, 1, 100), beat(0, 2, 101)]
-  for (const each of [first, second]) pool.add(each)
+  for (const each of [first, second]) pool.add(each, 0)
   t.equal(pool.find(first.name), first)
   pool.prune(101, [], () => null, 1_000)
   t.equal(pool.find(first.name), undefined)
@@ -135,7 +135,7 @@ t.test('a committed heartbeat drops what it overtakes', async (t) => {
   ]
   for (const [desc, last, minIntervalMs, left] of rows) {
     const pool = poolOf()
-    for (const who of [0, 1]) for (const sequence of [1, 2, 3, 4]) pool.add(beat(who, sequence, 100 + sequence))
+    for (const who of [0, 1]) for (const sequence of [1, 2, 3, 4]) pool.add(beat(who, sequence, 100 + sequence), 0)
     t.equal(pool.prune(0, [device(0), device(5)], (key) => (key === device(0) ? last : null), minIntervalMs), 4 - left.length, desc)
     t.strictSame(all(pool).filter((each) => each.device === device(0)).map(({ sequence }) => sequence), left, desc)
     t.equal(pool.count, 4 + left.length)
@@ -145,7 +145,7 @@ t.test('a committed heartbeat drops what it overtakes', async (t) => {
 
 t.test('age drops what no block may hold any more', async (t) => {
   const pool = poolOf()
-  for (const [of, sequence, timestampS] of [[0, 1, 100], [0, 2, 101], [1, 1, 101], [2, 1, 99]] as const) pool.add(beat(of, sequence, timestampS))
+  for (const [of, sequence, timestampS] of [[0, 1, 100], [0, 2, 101], [1, 1, 101], [2, 1, 99]] as const) pool.add(beat(of, sequence, timestampS), 0)
   t.equal(pool.prune(100, [], () => null, 1_000), 1)
   t.equal(pool.prune(100, [], () => null, 1_000), 0)
   t.equal(pool.prune(101, [], () => null, 1_000), 1)
@@ -158,15 +158,15 @@ t.test('age drops what no block may hold any more', async (t) => {
 t.test('expiring drops what prune would, and asks nothing else', async (t) => {
   const pool = poolOf({ maxPerDevice: 2 })
   t.equal(pool.expire(1_000), 0, 'an empty pool')
-  for (const sequence of [1, 2]) pool.add(beat(0, sequence, 100 + sequence))
-  pool.add(beat(1, 1, 105))
+  for (const sequence of [1, 2]) pool.add(beat(0, sequence, 100 + sequence), 0)
+  pool.add(beat(1, 1, 105), 0)
   t.equal(offer(pool, beat(0, 3, 103)), 'too_fast')
   t.strictSame([101, 100, 102, 102].map((oldestS) => pool.expire(oldestS)), [0, 0, 1, 0])
   t.equal(offer(pool, beat(0, 3, 103)), null, 'its share is free again')
   t.equal(pool.devices, 2)
   t.strictSame([104, 105, 106].map((oldestS) => pool.expire(oldestS)), [2, 0, 1])
   t.strictSame([pool.count, pool.devices], [0, 0])
-  pool.add(beat(2, 1, 50))
+  pool.add(beat(2, 1, 50), 0)
   t.equal(pool.expire(51), 1, 'also what came later and is older')
 })
 

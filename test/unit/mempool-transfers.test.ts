@@ -6,30 +6,30 @@ import type { KeyBin } from '../../src/crypto/keys.ts'
 import type { SenderAccount, TransferPoolOptions } from '../../src/mempool/transfers.ts'
 import { TransferPool } from '../../src/mempool/transfers.ts'
 import type { Reason } from '../../src/protocol/reason.ts'
-import type { Transaction } from '../../src/protocol/transaction.ts'
+import type { TransferTransaction } from '../../src/protocol/transaction.ts'
 import { encodeTransaction } from '../../src/protocol/transaction.ts'
 import { holds } from '../fuzz/holds.ts'
 import type { TransferFields } from './ledger-fixture.ts'
 import { device, transferOn } from './ledger-fixture.ts'
 
 const HASH = new Uint8Array(32)
-const transfer = (from: number, nonce: number, amount: bigint, more: Partial<TransferFields> = {}): Transaction => transferOn(HASH, { from, to: 9, nonce, amount, ...more })
+const transfer = (from: number, nonce: number, amount: bigint, more: Partial<TransferFields> = {}): TransferTransaction => transferOn(HASH, { from, to: 9, nonce, amount, ...more })
 const poolOf = (options: Partial<TransferPoolOptions> = {}): TransferPool => new TransferPool({ maxTransfers: 1_000, maxBytes: 1_000_000, maxPerSender: 64, ...options })
 /** Of a transfer without memo: kind, signature, fields. */
 const SIZE = 1 + 64 + 98
 
-function offer(pool: TransferPool, transaction: Transaction, account: SenderAccount): Reason | null {
+function offer(pool: TransferPool, transaction: TransferTransaction, account: SenderAccount): Reason | null {
   const reason = pool.check(transaction, account)
   if (reason === null) pool.add(transaction)
   return reason
 }
 
-const all = (pool: TransferPool): Transaction[] => pool.reap(1_000_000)
+const all = (pool: TransferPool): TransferTransaction[] => pool.reap(1_000_000)
 
 t.test('a transfer is held against the account and those of its sender that wait', async (t) => {
   const account = { nonce: 5, balance: 100n }
   const waiting = [transfer(0, 5, 30n), transfer(0, 6, 50n)]
-  const rows: [desc: string, transaction: Transaction, expected: Reason | null][] = [
+  const rows: [desc: string, transaction: TransferTransaction, expected: Reason | null][] = [
     ['the next nonce', transfer(0, 7, 1n), null],
     ['all that is left', transfer(0, 7, 20n), null],
     ['a unit more', transfer(0, 7, 21n), 'insufficient_balance'],
@@ -94,7 +94,7 @@ t.test('blocks get senders in order of arrival, each with its nonces in order', 
 })
 
 t.test('a block drops what is used, expired or no longer covered, and what stands behind it', async (t) => {
-  const waiting = (): Transaction[] => [transfer(0, 5, 30n, { expiryHeight: 20 }), transfer(0, 6, 40n, { expiryHeight: 10 }), transfer(0, 7, 30n, { expiryHeight: 20 })]
+  const waiting = (): TransferTransaction[] => [transfer(0, 5, 30n, { expiryHeight: 20 }), transfer(0, 6, 40n, { expiryHeight: 10 }), transfer(0, 7, 30n, { expiryHeight: 20 })]
   const rows: [desc: string, height: number, account: SenderAccount | null, left: number[]][] = [
     ['nothing has changed', 5, { nonce: 5, balance: 100n }, [5, 6, 7]],
     ['the first was committed', 5, { nonce: 6, balance: 70n }, [6, 7]],

@@ -19,12 +19,9 @@ import { asText } from './ledger-fixture.ts'
 const { GENESIS_HASH } = arbitrary
 const round = fc.nat({ max: 1_000_000 })
 
-const timer: fc.Arbitrary<LoggedInput> = fc.oneof(
-  arbitrary.uint53.map((height): LoggedInput => ({ kind: 'timer', timer: { name: 'interval', height } })),
-  fc
-    .record({ height: arbitrary.uint53, round, step: fc.constantFrom('propose' as const, 'prevote' as const, 'precommit' as const) })
-    .map(({ height, round: of, step }): LoggedInput => ({ kind: 'timer', timer: { name: 'timeout', height, round: of, step } })),
-)
+const timer: fc.Arbitrary<LoggedInput> = fc
+  .record({ height: arbitrary.uint53, round, step: fc.constantFrom('propose' as const, 'prevote' as const, 'precommit' as const) })
+  .map(({ height, round: of, step }): LoggedInput => ({ kind: 'timer', timer: { name: 'timeout', height, round: of, step } }))
 
 const proposed = (proposal: Proposal, block: Block): LoggedInput => ({ kind: 'proposal', proposed: markVerified({ proposal: { ...proposal, blockId: headerId(block.header) }, block }) })
 

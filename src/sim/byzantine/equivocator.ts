@@ -111,12 +111,13 @@ export function createEquivocator(node: SimNode, host: Host, watch: Watch, prng:
   /** A block that nobody decided, with what signatures there are; or silence in the form of an empty answer. */
   function lie({ height }: Have): Message {
     const { consensus, candidates } = node.engine!
+    const validator = consensus.validators.findIndex((member) => member.key === node.key)
     const held = proposalsHeld(consensus).find(({ proposal }) => proposal.height === height)
     const block = held === undefined ? undefined : candidates.get(held.proposal.blockId)?.block
-    if (held === undefined || block === undefined) return { kind: 'blocks', blocks: [] }
+    if (held === undefined || block === undefined || validator < 0) return { kind: 'blocks', blocks: [] }
     const { round, blockId } = held.proposal
     const statement = { height, round, type: 'precommit', blockId } as const
-    const signatures = [{ validator: node.index, signature: signedVote(statement).signature }]
+    const signatures = [{ validator, signature: signedVote(statement).signature }]
     return { kind: 'blocks', blocks: [{ block: markVerified(block), certificate: markVerified({ height, round, blockId, signatures }) }] }
   }
 }
