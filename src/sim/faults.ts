@@ -28,10 +28,10 @@ export interface FaultCounts {
 /** Moments of work within which an ordered crash happens. */
 const MAX_MOMENTS = 40
 const MAX_DOWN_MS = 6_000
-const BACKUP_EVERY_MS = 3_000
+const BACKUP_EVERY_MS = 1_500
 /** A backup is older than the network by at least so many blocks. */
 const RESTORE_BEHIND = 4
-const RESTORE_PPM = 500_000
+const RESTORE_PPM = 800_000
 const MAX_PARTITION_MS = 8_000
 const MAX_SLEEP_MS = 5_000
 
@@ -73,17 +73,18 @@ export class Faults {
     return this.#on ? this.#prng.skewed(50, MAX_DOWN_MS) : 0
   }
 
-  /** A node that is down finds an old backup on its disk, if the network can do without it. */
-  mayRestore(node: SimNode): void {
+  /** A node that went down finds an old backup on its disk, if the network can do without it. */
+  mayRestore(node: SimNode): boolean {
     const { nodes } = this.#victims
     const highest = Math.max(...nodes.map(({ store }) => store.head))
     const { backupHeight } = node
-    if (!this.#on || !this.#backups || backupHeight === null || backupHeight > highest - RESTORE_BEHIND || !this.#prng.chance(RESTORE_PPM)) return
+    if (!this.#on || !this.#backups || backupHeight === null || backupHeight > highest - RESTORE_BEHIND || !this.#prng.chance(RESTORE_PPM)) return false
     const ledger = nodes.find(({ engine, store }) => engine !== null && store.head === highest)?.engine?.ledger
     const others = ledger?.validators.filter(({ key }) => key !== node.key && nodes.some((other) => other.key === key && other.engine?.caution.trusted === true)) ?? []
-    if (ledger === undefined || !isQuorum(totalPower(others), totalPower(ledger.validators))) return
+    if (ledger === undefined || !isQuorum(totalPower(others), totalPower(ledger.validators))) return false
     this.counts.restores++
     node.restore()
+    return true
   }
 
   #repeat(everyMs: number, strike: () => void): void {

@@ -58,7 +58,9 @@ const LIFE = 1_000_000
 export function drawScenario({ seed, nodes, villainy: wanted }: ScenarioOptions): Scenario {
   const prng = new Prng(seed, 'scenario')
   const villainy = wanted ?? prng.pick(['equivocator', 'equivocator', 'equivocator', 'omitter', 'none'] as const)
-  const powers = Array.from({ length: nodes }, () => LIFE * prng.between(1, prng.pick([1, 3, 20])))
+  // Where base power is small, life power is much.
+  const unit = nodes >= 4 && prng.chance(300_000) ? LIFE / 4 : LIFE
+  const powers = Array.from({ length: nodes }, () => unit * prng.between(1, prng.pick([1, 3, 20])))
   if (villainy !== 'none') powers.push(villainPower(powers, prng))
   const standby = nodes > 1 && prng.chance(400_000) ? [0] : []
   const members = [...powers, ...standby]

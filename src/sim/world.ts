@@ -128,10 +128,8 @@ export class World implements Host, Watch {
   }
 
   crashed(node: number): void {
-    this.after(this.faults.downMs(), () => {
-      this.faults.mayRestore(this.members[node]!)
-      this.members[node]!.start()
-    })
+    const downMs = this.faults.mayRestore(this.members[node]!) ? 0 : this.faults.downMs()
+    this.after(downMs, () => this.members[node]!.start())
   }
 
   signedVote(node: number, vote: Vote): void {

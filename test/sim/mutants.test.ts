@@ -18,7 +18,7 @@ interface Mutant {
 const change = (file: string, find: string, replace: string): Change => ({ file, find, replace })
 
 /** A mutant that survives this many seeds has not been caught. */
-const MAX_SEEDS = 60
+const MAX_SEEDS = 150
 
 const forgetfulSigner = change('sim/node.ts', 'this.wal.crash()', 'this.wal.crash(); (this as any).signer = new MemorySigner(this.key)')
 /** The ledger checks the sum of balances itself; here the checker is to find out. */

@@ -92,7 +92,7 @@ export function show(effect: Effect): string {
     case 'broadcast-transaction':
       return effect.kind
     case 'schedule':
-      return `${effect.timer.name === 'interval' ? 'interval' : `${effect.timer.step} ${effect.timer.round}`} in ${effect.delayMs}`
+      return `${effect.timer.name !== 'timeout' ? effect.timer.name : `${effect.timer.step} ${effect.timer.round}`} in ${effect.delayMs}`
     case 'commit':
       return `commit ${effect.executed.block.header.height}`
     case 'verdicts':
