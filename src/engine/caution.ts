@@ -116,7 +116,9 @@ export function noteOwnVote(engine: Engine, vote: Vote): boolean {
 }
 
 /** @param set the validators of the block that was committed */
-export function noteCommitted({ caution, self }: Engine, { signatures }: Certificate, set: ValidatorSet): void {
+export function noteCommitted({ caution, self }: Engine, { height, signatures }: Certificate, set: ValidatorSet): void {
+  // Who is no validator cannot have signed anything: a node that joins later knows all that there is.
+  if (!set.some(({ key }) => key === self) && height > caution.signed.height) caution.signed = { height, round: 0, step: 0 }
   const signed = signatures.some(({ validator }) => set[validator]?.key === self)
   if (caution.without !== null) caution.without = signed ? 0 : caution.without + 1
   caution.stillSinceMs = null

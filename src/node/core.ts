@@ -1,6 +1,7 @@
 // The core of a node: engine, mempool, store, write-ahead log, signer and verification pool, put together. It runs in a
 // thread of its own, so that a large block never stalls the API; everything that crosses is structured-clonable.
 
+import { existsSync } from 'node:fs'
 import type { BlockView, NodeInfo } from '../api/backend.ts'
 import type { Bin } from '../base/bytes.ts'
 import { binToHex, toBin, toHex } from '../base/bytes.ts'
@@ -9,11 +10,14 @@ import type { Wal } from '../chain/wal.ts'
 import { openWal } from '../chain/wal.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import { rawKey } from '../crypto/keys.ts'
+import { maySign } from '../engine/caution.ts'
+import type { Engine } from '../engine/engine.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../engine/engine.ts'
 import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
 import type { Ledger } from '../ledger/state.ts'
 import { genesisHash as hashOf } from '../protocol/genesis.ts'
 import { systemClock } from '../ops/clock.ts'
+import { readValidatorKey } from '../ops/credentials.ts'
 import type { DataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import { readKeyFile } from '../ops/keyfile.ts'
@@ -27,17 +31,21 @@ import { createCoreMetrics } from './core-metrics.ts'
 import { createDeviceLimiter } from './device-limiter.ts'
 import type { Ingress } from './ingress.ts'
 import { createIngress } from './ingress.ts'
-import { blockCommit, corrupt, loadChain } from './ledger-store.ts'
+import type { StoredHeader } from './header-codec.ts'
+import { blockCommit, corrupt, loadChain, storedHeader } from './ledger-store.ts'
 import type { PeerPort } from './peer-port.ts'
 import { NO_PEERS } from './peer-port.ts'
 import type { Peers } from './peers.ts'
 import { createPeers } from './peers.ts'
+import type { CoreProgress } from './progress.ts'
+import { createProgressProbe } from './progress.ts'
 import type { Reads } from './reads.ts'
 import { createReads } from './reads.ts'
 import { createRunner } from './runner.ts'
 import { createStallWatch } from './stall.ts'
 import type { StatusReads } from './status.ts'
 import { createStatusReads } from './status.ts'
+import { createSyncMetrics } from './sync-metrics.ts'
 import { createVerifyPool } from './verify-pool.ts'
 import { blockView } from './views.ts'
 import { decodeWal } from './wal-codec.ts'
@@ -47,7 +55,7 @@ export interface CoreOptions {
   readonly genesis: Genesis
   readonly config: Pick<
     Config,
-    'verifyThreads' | 'mempoolHeartbeats' | 'mempoolTransactions' | 'mempoolBytes' | 'heartbeatsPerDevicePerSecond' | 'walKeepSegments'
+    'verifyThreads' | 'verify' | 'mempoolHeartbeats' | 'mempoolTransactions' | 'mempoolBytes' | 'heartbeatsPerDevicePerSecond' | 'walKeepSegments'
   >
 }
 
@@ -62,9 +70,12 @@ export interface Core extends Reads, StatusReads {
   readonly info: CoreInfo
   heartbeats: Ingress['heartbeats']
   submitTransaction: Ingress['transaction']
+  submitEncodedTransaction: Ingress['encodedTransaction']
   metricsText(): Promise<string>
   /** Why the node is not ready; empty if it is. */
   reasons(): string[]
+  /** Resolves if thread, database and disk have made progress; see progress.ts. */
+  progress(): Promise<CoreProgress>
   /** Of the network: see peers.ts. */
   gossip: Peers['gossip']
   peerRequest: Peers['request']
@@ -87,7 +98,7 @@ const MAX_CACHED_KEYS = 12_288
 export async function createCore({ paths, genesis, config }: CoreOptions, logger: Logger, events: CoreEvents, onWrite: (label: string) => void = () => {}, port: PeerPort = NO_PEERS): Promise<Core> {
   const clock = systemClock
   const nodeKeys = readKeyFile(paths.nodeKey, 'ed25519')
-  const validatorKeys = readKeyFile(paths.validatorKey, 'ed25519')
+  const validatorKeys = readValidatorKey(paths)
   const validatorKey: Bin = toBin(rawKey(validatorKeys.publicKey, 'ed25519'))
   const witness: Bin = toBin(rawKey(nodeKeys.publicKey, 'ed25519'))
 
@@ -96,7 +107,11 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
   try {
     const { ledger, headCertificate } = await loadChain(store, genesis)
     const isValidator = ledger.validators.some(({ key }) => key === validatorKey)
-    const signer = isValidator ? createSigner({ keys: validatorKeys, path: paths.lastSigned, onWrite }) : null
+    const isAlone = isValidator && ledger.validators.length === 1
+    const recordLost = !isAlone && !existsSync(paths.lastSigned)
+    if (recordLost) logger.warn('Last-signed record is lost: this node signs nothing until two blocks are committed without it', {})
+    // Also for a node that only follows: it may join later.
+    const signer = createSigner({ keys: validatorKeys, path: paths.lastSigned, initialise: recordLost, onWrite })
     const wal = openWal({ dir: paths.wal, keepSegments: config.walKeepSegments, onWrite })
     refuseLostBlocks(ledger, signer, wal, logger)
     if (!isValidator) logger.warn('Validator key is none of the network: this node follows only', {})
@@ -104,7 +119,9 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const engine = createEngine({
       ledger,
       headCertificate,
-      self: isValidator ? validatorKey : null,
+      self: validatorKey,
+      signedHeight: recordLost ? null : signer.last().height,
+      trusted: isAlone,
       mempool: {
         ...DEFAULT_MEMPOOL_LIMITS,
         maxHeartbeats: config.mempoolHeartbeats,
@@ -117,14 +134,29 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const observed = createCoreMetrics(metrics, engine, store, clock)
     const entries = readLog(() => decodeWal(wal.replay(ledger.height + 1), genesisHash))
     // Only now, when nothing can be found broken any more, is something written.
-    signer?.advanceTo(ledger.height + 1)
+    signer.advanceTo(ledger.height + 1)
     wal.begin(ledger.height + 1)
     const pool = createVerifyPool({ threads: config.verifyThreads, maxCachedKeys: MAX_CACHED_KEYS, onFailure: (error) => events.failed(error) })
 
-    let bodyBytes = 0
+    let stored: StoredHeader | null = null
     const accounts = (index: number): KeyBin | undefined =>
       index < engine.ledger.accounts.count ? accountKey(engine.ledger.accounts.records, index * RECORD_SIZE) : undefined
-    const peers = createPeers({ engine, store, pool, port, witness: nodeKeys, clock, logger, keyOf: accounts, observe: observed.observeVerdict })
+    const syncMetrics = createSyncMetrics(metrics)
+    const peers = createPeers({
+      engine,
+      store,
+      pool,
+      port,
+      witness: nodeKeys,
+      clock,
+      logger,
+      keyOf: accounts,
+      verify: config.verify,
+      syncObserver: syncMetrics.observer,
+      failed: (error) => events.failed(error),
+      observe: observed.observeVerdict,
+    })
+    syncMetrics.watch(peers.status)
     const runner = createRunner({
       engine,
       outgoing: peers.outgoing,
@@ -132,7 +164,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
       signer,
       store(executed, certificate) {
         const commit = blockCommit(engine.ledger, executed, certificate)
-        bodyBytes = commit.body.length
+        stored = storedHeader(engine.ledger, executed, certificate, commit.body.length)
         return store.commit(commit)
       },
       clock,
@@ -141,8 +173,9 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
         committed(executed, certificate) {
           observed.observeCommit(executed)
           const { header, body } = executed.block
-          const { minted, shares } = executed.execution
-          logger.info('Block committed', {
+          const { shares } = executed.execution
+          // Thousands of them would hide everything else: the progress stands for them.
+          logger[peers.status().syncing ? 'debug' : 'info']('Block committed', {
             height: header.height,
             lives: shares.length,
             heartbeats: body.heartbeats.length,
@@ -150,9 +183,8 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
             round: certificate.round,
             id: binToHex(executed.id).slice(0, 16),
           })
-          const stored = { header, heartbeats: body.heartbeats.length, transactions: body.transactions.length, minted, bodyBytes }
           peers.outgoing.committed(executed, certificate)
-          events.committed(blockView(stored, certificate, engine.ledger.validators))
+          events.committed(blockView(stored!, certificate))
         },
         round(height, round, proposer) {
           observed.observeRound(round)
@@ -182,9 +214,11 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
       },
       heartbeats: ingress.heartbeats,
       submitTransaction: ingress.transaction,
+      submitEncodedTransaction: ingress.encodedTransaction,
       ...createStatusReads({ engine, store, observed, peers, clock }),
       metricsText: () => metrics.registry.metrics(),
-      reasons: stall.reasons,
+      reasons: () => [...stall.reasons(), ...(isSilent(engine, clock.nowMs()) ? ['This validator signs nothing yet: it waits until peers have shown that nobody else signs with its key.'] : [])],
+      progress: createProgressProbe(engine, store, paths.root),
       gossip: peers.gossip,
       peerRequest: peers.request,
       peerStatus: peers.peerStatus,
@@ -206,12 +240,14 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
   }
 }
 
+const isSilent = (engine: Engine, nowMs: number): boolean => engine.consensus.self !== null && !maySign(engine, nowMs)
+
 /**
  * The log and the signer are never more than one height ahead: what they know of was stored before. Peers still have what
  * is missing, and the signer signs nothing that lies behind it; a network of one has lost it.
  */
-function refuseLostBlocks({ height, validators }: Ledger, signer: Signer | null, wal: Wal, logger: Logger): void {
-  const known = Math.max(signer?.last().height ?? 0, wal.heights().at(-1) ?? 0)
+function refuseLostBlocks({ height, validators }: Ledger, signer: Signer, wal: Wal, logger: Logger): void {
+  const known = Math.max(signer.last().height, wal.heights().at(-1) ?? 0)
   if (known <= height + 1) return
   const what = `The database ends at height ${height}, but this node has worked on height ${known}`
   if (validators.length === 1) throw new Failure('corrupt', what, 'Restore a database that reaches that height: blocks that were committed are missing.')

@@ -90,6 +90,18 @@ t.test('a vote of ours that we know nothing of ends all trust', async (t) => {
   t.strictSame(signs(stepInWords(engine, { kind: 'timer', timer: { name: 'timeout', height: 1, round: 1, step: 'propose' } }, FIRST_MS)), [])
 })
 
+t.test('a node that was no validator signs from its first block on', async (t) => {
+  const engine = createEngine({ ledger: network.ledger(), headCertificate: null, self: keyOf('X'), mempool: DEFAULT_MEMPOOL_LIMITS, signedHeight: 1, trusted: false })
+  stepInWords(engine, { kind: 'start' }, GENESIS_TIME_MS)
+  for (const who of 'ABC') stepInWords(engine, head(who, 0), FIRST_MS)
+  for (const height of [1, 2, 3, 4]) {
+    const heartbeats = sorted([network.beat({ of: 1, timestampS: FIRST_S + height, sequence: height })])
+    const next = build(engine.ledger, { proposer: keyOf('A'), timestampMs: FIRST_MS + height * 1_000, parentCertificate: engine.headCertificate, heartbeats })
+    live(engine, decidedIn(next.block, certificateBy('ABC', height, next.id)), FIRST_MS + height * 1_000)
+  }
+  t.equal(engine.caution.signed.height, 4)
+})
+
 t.test('a network of one trusts its record', async (t) => {
   const engine = createEngine({ ledger: network.ledger(), headCertificate: null, self: keyOf('D'), mempool: DEFAULT_MEMPOOL_LIMITS, signedHeight: 0, trusted: true })
   stepInWords(engine, { kind: 'start' }, GENESIS_TIME_MS)
