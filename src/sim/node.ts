@@ -106,7 +106,7 @@ export class SimNode {
     this.#guard(() => {
       const { ledger, headCertificate } = this.store.load(this.#options.genesis)
       this.#watch.applied(this.index, ledger)
-      this.engine = createEngine({ ledger, headCertificate, self: this.key, mempool: MEMPOOL, signedHeight: this.signer.height, trusted: ledger.validators.length === 1 })
+      this.engine = createEngine({ ledger, headCertificate, self: this.key, mempool: MEMPOOL, signedHeight: this.signer.height, trusted: this.villain !== null || ledger.validators.length === 1 })
       this.signer.advanceTo(ledger.height + 1)
       const entries = this.wal.replay(ledger.height + 1)
       this.wal.begin(ledger.height + 1)

@@ -57,7 +57,7 @@ const LIFE = 1_000_000
 
 export function drawScenario({ seed, nodes, villainy: wanted }: ScenarioOptions): Scenario {
   const prng = new Prng(seed, 'scenario')
-  const villainy = wanted ?? prng.pick(['equivocator', 'equivocator', 'equivocator', 'omitter', 'none'] as const)
+  const villainy = wanted ?? prng.pick(['equivocator', 'equivocator', 'equivocator', 'omitter', 'none', 'none'] as const)
   // Where base power is small, life power is much.
   const unit = nodes >= 4 && prng.chance(300_000) ? LIFE / 4 : LIFE
   const powers = Array.from({ length: nodes }, () => unit * prng.between(1, prng.pick([1, 3, 20])))
@@ -79,7 +79,8 @@ export function drawScenario({ seed, nodes, villainy: wanted }: ScenarioOptions)
       blockIntervalMs: villainy === 'omitter' ? 5_000 : 1_000,
       threshold: prng.between(1, 3),
       enrolled,
-      epochBlocks: prng.between(4, 8),
+      // In long epochs a villain keeps its place for the whole run.
+      epochBlocks: prng.chance(400_000) ? 200 : prng.between(4, 8),
       lifeWindowEpochs: prng.between(1, 3),
       enrolmentsPerEpoch: prng.between(1, 3),
       maxHeartbeats: 64,

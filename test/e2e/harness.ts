@@ -281,12 +281,12 @@ export async function readAll(url: string, name: string): Promise<Json[]> {
 }
 
 /** Asks until the answer is there; fails if it takes too long. */
-export async function eventually<T>(what: string, ask: () => Promise<T | null | undefined | false>): Promise<T> {
-  const endMs = Date.now() + PATIENCE_MS
+export async function eventually<T>(what: string, ask: () => Promise<T | null | undefined | false>, patienceMs = PATIENCE_MS): Promise<T> {
+  const endMs = Date.now() + patienceMs
   for (;;) {
     const found = await ask()
     if (found !== null && found !== undefined && found !== false) return found
-    if (Date.now() > endMs) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`)
+    if (Date.now() > endMs) throw new Error(`not within ${patienceMs} ms: ${what}`)
     await delay(50)
   }
 }

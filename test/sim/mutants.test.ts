@@ -127,7 +127,7 @@ const governance: readonly Mutant[] = [
   { desc: 'half of the power may move', changes: [change('ledger/power.ts', 'power)) / 3)', 'power)) / 2)')], caughtAs: ['power'] },
   { desc: 'life power may be three times the base', changes: [change('ledger/power.ts', 'life > 2 * base ? share(claim.life, 2 * base, life)', 'life > 3 * base ? share(claim.life, 3 * base, life)')], caughtAs: ['power'] },
   { desc: 'who joins is not set back', changes: [change('ledger/epoch.ts', '-(total + Math.floor(total / 8))', '0')], caughtAs: ['turn'] },
-  { desc: 'the certificate of the last epoch is judged by the new validators', changes: [change('engine/height.ts', 'hasQuorum(certificate, headValidators(engine.ledger))', 'hasQuorum(certificate, engine.ledger.validators)')], caughtAs: ['stall', 'exception'] },
+  { desc: 'the certificate of the last epoch is judged by the new validators', changes: [change('engine/height.ts', 'hasQuorum(certificate, headValidators(engine.ledger))', 'hasQuorum(certificate, engine.ledger.validators)')], caughtAs: ['stall', 'exception', 'replay'] },
   { desc: 'parameters take effect at once', changes: [change('ledger/govern.ts', 'return changed({ ...governance, change: { activationHeight, params } })', 'return changed({ ...governance, change: { activationHeight: 0, params } })')], caughtAs: ['power', 'header', 'balance', 'transfer'] },
 ]
 
