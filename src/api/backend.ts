@@ -4,15 +4,22 @@
 import type { Static } from 'typebox'
 import type { Reason } from '../protocol/reason.ts'
 import type { Vitals } from '../protocol/vitals.ts'
-import type { AccountSchema, BlockSchema, CommittedHeartbeat, TransactionSchema } from './schema/chain.ts'
-import type { ChainHealthSchema, DatabaseHealthSchema, NodeFacts, PeerSchema, StatusSchema } from './schema/node.ts'
+import type { AccountSchema, BlockSchema, CommittedHeartbeat } from './schema/chain.ts'
+import type { ParamsSchema, ValidatorsSchema } from './schema/governance.ts'
+import type { ChainHealthSchema, DatabaseHealthSchema, NodeFacts, NodeSchema, PeerSchema, StatusSchema } from './schema/node.ts'
+import type { TransactionSchema } from './schema/transaction.ts'
 
 export type NodeInfo = Static<typeof NodeFacts>
+/** What `/v2/node` answers. */
+export type NodeView = Static<typeof NodeSchema>
 export type Status = Static<typeof StatusSchema>
 export type PeerView = Static<typeof PeerSchema>
 export type BlockView = Static<typeof BlockSchema>
 export type HeartbeatView = Static<typeof CommittedHeartbeat>
+/** Told apart by `kind`. */
 export type TransactionView = Static<typeof TransactionSchema>
+export type ValidatorsView = Static<typeof ValidatorsSchema>
+export type ParamsView = Static<typeof ParamsSchema>
 export type AccountView = Static<typeof AccountSchema>
 export type DatabaseHealth = Static<typeof DatabaseHealthSchema>
 export type ChainHealth = Static<typeof ChainHealthSchema>
@@ -56,8 +63,10 @@ export interface Backend {
    * @returns one verdict per heartbeat, in their order
    */
   submitHeartbeats(batch: Uint8Array<ArrayBuffer>, vitals: readonly (SubmittedVitals | null)[]): Promise<readonly HeartbeatVerdict[]>
-  /** @param signature 64 bytes */
+  /** A transfer, as its sender signed it. @param signature 64 bytes */
   submitTransaction(message: Uint8Array, signature: Uint8Array): Promise<TransactionVerdict>
+  /** A transaction of any kind. @param bytes encoded as in a block */
+  submitEncodedTransaction(bytes: Uint8Array): Promise<TransactionVerdict>
 
   status(): Promise<Status>
   /** Null if there is no such block (yet). What it returns for a committed block must not change: it is cached for ever. */
@@ -73,6 +82,10 @@ export interface Backend {
   accounts(from: number, limit: number): Promise<AccountView[]>
   /** Committed or waiting. @param id 32 bytes */
   transaction(id: Uint8Array): Promise<TransactionView | null>
+  /** Of the epoch of the next block. */
+  validators(): Promise<ValidatorsView>
+  /** Those of the next block. */
+  params(): Promise<ParamsView>
 
   /** Cheap: the connected peers. */
   peers(): readonly PeerView[]

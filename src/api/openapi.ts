@@ -4,22 +4,27 @@ import swagger from '@fastify/swagger'
 import type { TSchema } from 'typebox'
 import type { App } from './routes/context.ts'
 import {
-  AccountPage, AccountSchema, BlockPage, BlockSchema, CommittedHeartbeat, HeartbeatPage, TransactionPage, TransactionSchema,
+  AccountPage, AccountSchema, BlockPage, BlockSchema, CommittedHeartbeat, HeartbeatPage, TransactionPage,
 } from './schema/chain.ts'
 import { Problem } from './schema/common.ts'
-import { Accepted, HeartbeatBatchInput, HeartbeatInput, Refused, TransactionAccepted, Verdicts, VitalsInput } from './schema/heartbeat.ts'
+import { ParamsSchema, ValidatorSchema, ValidatorsSchema } from './schema/governance.ts'
+import {
+  Accepted, EncodedTransactionInput, HeartbeatBatchInput, HeartbeatInput, Refused, TransactionAccepted, TransferInput, Verdicts, VitalsInput,
+} from './schema/heartbeat.ts'
 import { AliveSchema, ChainHealthSchema, DatabaseHealthSchema, NodeSchema, PeerSchema, PeersSchema, ReadySchema, StatusSchema } from './schema/node.ts'
 import { ClientFrame, ServerFrame } from './schema/stream.ts'
+import { TRANSACTION_KINDS, TransactionSchema } from './schema/transaction.ts'
 
 const SHARED: readonly TSchema[] = [
-  Problem, VitalsInput, HeartbeatInput, HeartbeatBatchInput, Accepted, Refused, Verdicts, TransactionAccepted,
+  Problem, VitalsInput, HeartbeatInput, HeartbeatBatchInput, Accepted, Refused, Verdicts,
+  TransferInput, EncodedTransactionInput, TransactionAccepted, ...TRANSACTION_KINDS, ValidatorSchema, ValidatorsSchema, ParamsSchema,
   BlockSchema, BlockPage, CommittedHeartbeat, HeartbeatPage, TransactionSchema, TransactionPage, AccountSchema, AccountPage,
   NodeSchema, StatusSchema, PeerSchema, PeersSchema, AliveSchema, ReadySchema, DatabaseHealthSchema, ChainHealthSchema, ClientFrame, ServerFrame,
 ]
 
 const TAGS = [
   { name: 'submit', description: 'Heartbeats and transactions, in' },
-  { name: 'chain', description: 'Blocks, accounts and transactions, out' },
+  { name: 'chain', description: 'Blocks, accounts, transactions and validators, out' },
   { name: 'node', description: 'The node itself: facts, health, metrics' },
 ]
 

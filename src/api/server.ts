@@ -18,6 +18,7 @@ import { SAFE_HEADERS, sendProblem } from './reply.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import type { ApiContext, App } from './routes/context.ts'
+import { governanceRoutes } from './routes/governance.ts'
 import { heartbeatRoutes } from './routes/heartbeats.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { pageRoutes } from './routes/page.ts'
@@ -69,6 +70,7 @@ export async function createServer(options: ApiOptions, dependencies: ApiDepende
   await app.register((scope: App) => transactionRoutes(scope, context))
   await app.register((scope: App) => blockRoutes(scope, context))
   await app.register((scope: App) => accountRoutes(scope, context))
+  await app.register((scope: App) => governanceRoutes(scope, context))
   await app.register((scope: App) => nodeRoutes(scope, context))
   await app.register((scope: App) => streamRoutes(scope, context, stream))
   await app.register((scope: App) => pageRoutes(scope))

@@ -46,6 +46,8 @@ export interface ChainStore {
   sizeBytes(): Promise<number>
   /** Quick look, done when the store is opened: the head block is whole, and no recent height is missing. @throws Failure `corrupt` */
   verifyReadable(): Promise<void>
+  /** Resolves when a commit that is on its way has ended and the database has answered a read. @throws Failure `corrupt`, `storage` */
+  probe(): Promise<void>
   /** Waits for a commit that is on its way. */
   close(): Promise<void>
 }
@@ -190,6 +192,12 @@ function createStore({ level, path, close }: OpenLevel, opened: Head, options: C
     },
 
     verifyReadable: () => guard(() => verifyReadable(level, head)),
+
+    async probe() {
+      // Whether it went well is told elsewhere.
+      await pending?.catch(() => {})
+      await read(head.height === 0 ? bucketKey(Bucket.state) : heightKey(Bucket.headers, head.height))
+    },
 
     async close() {
       await pending?.catch(() => {})

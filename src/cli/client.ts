@@ -1,7 +1,7 @@
 // Talks to the HTTP API of a running node.
 
 import { isIP } from 'node:net'
-import type { AccountView, BlockView, NodeInfo, PeerView, Status, TransactionView } from '../api/backend.ts'
+import type { AccountView, BlockView, NodeView, ParamsView, PeerView, Status, TransactionView, ValidatorsView } from '../api/backend.ts'
 import { problemOf, requestJson } from '../device/http.ts'
 import { systemTiming } from '../device/timing.ts'
 import { Failure } from '../ops/failure.ts'
@@ -15,7 +15,7 @@ const TIMEOUT_MS = 10_000
 export interface NodeClient {
   /** Without a slash at its end. */
   readonly url: string
-  node(): Promise<NodeInfo>
+  node(): Promise<NodeView>
   status(): Promise<Status>
   /** The connected ones. */
   peers(): Promise<readonly PeerView[]>
@@ -25,7 +25,11 @@ export interface NodeClient {
   account(key: string): Promise<AccountView | null>
   /** Null if the transaction is neither committed nor waiting. */
   transaction(id: string): Promise<TransactionView | null>
-  /** @returns the id @throws Failure('refused') */
+  validators(): Promise<ValidatorsView>
+  params(): Promise<ParamsView>
+  /** A transaction of any kind. @returns the id @throws Failure('refused') */
+  sendEncodedTransaction(bytes: Uint8Array): Promise<string>
+  /** A transfer. @returns the id @throws Failure('refused') */
   sendTransaction(message: Uint8Array, signature: Uint8Array): Promise<string>
 }
 
@@ -73,12 +77,17 @@ export function createClient(url: string, fetch: typeof globalThis.fetch): NodeC
 
   return {
     url,
-    node: () => existing<NodeInfo>('/v2/node'),
+    node: () => existing<NodeView>('/v2/node'),
     status: () => existing<Status>('/status'),
     peers: async () => (await existing<{ peers: readonly PeerView[] }>('/v2/peers')).peers,
     block: async (ref) => (await call(`/v2/blocks/${encodeURIComponent(ref)}`)) as BlockView | null,
     account: async (key) => (await call(`/v2/accounts/${encodeURIComponent(key)}`)) as AccountView | null,
     transaction: async (id) => (await call(`/v2/transactions/${encodeURIComponent(id)}`)) as TransactionView | null,
+    validators: () => existing<ValidatorsView>('/v2/validators'),
+    params: () => existing<ParamsView>('/v2/params'),
+    async sendEncodedTransaction(bytes) {
+      return ((await call('/v2/transactions', { transaction: base64(bytes) })) as { id: string }).id
+    },
     async sendTransaction(message, signature) {
       const answer = await call('/v2/transactions', { message: base64(message), signature: base64(signature) })
       return (answer as { id: string }).id

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { Option } from 'commander'
+import type { KeyBin } from '../crypto/keys.ts'
 import type { LoadedConfig } from '../ops/config.ts'
 import { loadConfig } from '../ops/config.ts'
 import { Failure } from '../ops/failure.ts'
@@ -57,6 +58,21 @@ export function configOf({ env, options }: Pick<Cli, 'env'> & { options: Options
 export function addClientFlags(command: Command): Command {
   command.addOption(new Option('--url <url>', 'API of the node (default: the one of the data directory, on this machine)'))
   return addSettingFlags(command, ['dataDir'])
+}
+
+/** For commands that make a genesis. */
+export function registrarOption(): Option {
+  return new Option('--registrar <key>', 'key (z…) that enrols lives: only those it enrols count; repeat it (default: any key is a life)').argParser(join)
+}
+
+/** Tagged keys of the `--registrar` flags. @throws Failure('config') */
+export async function registrarFlags(options: Options): Promise<KeyBin[]> {
+  const { keyBinFromText } = await import('../crypto/keys.ts')
+  return (textOption(options, 'registrar')?.split(',') ?? []).map((text) => {
+    const key = keyBinFromText(text)
+    if (key === null) throw new Failure('config', `--registrar is "${text}"`, 'It must be a public key: see pulse-node keygen and pulse-node keys FILE.')
+    return key
+  })
 }
 
 /** A whole number given by a flag that is no setting. @throws Failure('config') */

@@ -3,6 +3,7 @@
 import type { Client } from '../device/client.ts'
 import { createClient } from '../device/client.ts'
 import { createHeart } from '../device/heart.ts'
+import type { DeviceIdentity } from '../device/identity.ts'
 import { createIdentity } from '../device/identity.ts'
 import type { HeartbeatQueue } from '../device/queue.ts'
 import { createQueue } from '../device/queue.ts'
@@ -65,11 +66,10 @@ export async function runHearts(options: HeartsOptions): Promise<RunSummary> {
 
 /** New devices with hearts of their own; development networks only. */
 export function simulatedDevices(count: number): Device[] {
-  return Array.from({ length: count }, () => {
-    const identity = createIdentity()
-    return { identity, source: createHeart({ seed: identity.keyText }) }
-  })
+  return Array.from({ length: count }, () => simulatedDevice(createIdentity()))
 }
+
+export const simulatedDevice = (identity: DeviceIdentity): Device => ({ identity, source: createHeart({ seed: identity.keyText }) })
 
 /** A signal that comes with SIGINT or SIGTERM, or when the time is over. `close` takes the listeners away. */
 export function stopSignal({ clock, signals }: Pick<Io, 'clock' | 'signals'>, seconds?: number): { signal: AbortSignal; close(): void } {

@@ -1,7 +1,7 @@
 // What a data directory says about its node, without its secrets.
 
 import { binToHex, toHex } from '../base/bytes.ts'
-import { keyToText, rawKey } from '../crypto/keys.ts'
+import { keyBinToText, keyToText, rawKey } from '../crypto/keys.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { genesisHash } from '../protocol/genesis.ts'
 import type { NodeKeys } from './network.ts'
@@ -22,6 +22,8 @@ export interface NodeFacts {
   readonly validatorKey: PublicKeyFacts
   /** True if the genesis lists the validator key. */
   readonly validator: boolean
+  /** Keys that enrol lives; none in an open network. */
+  readonly registrars: readonly string[]
 }
 
 export function describeNode({ genesis, node, validator }: NodeKeys & { genesis: Genesis }): NodeFacts {
@@ -34,6 +36,7 @@ export function describeNode({ genesis, node, validator }: NodeKeys & { genesis:
     nodeKey,
     validatorKey,
     validator: genesis.validators.some(({ key }) => binToHex(key) === validatorKey.hex),
+    registrars: genesis.registrars.map(keyBinToText),
   }
 }
 
@@ -48,6 +51,7 @@ export function nodeRecord(facts: NodeFacts & { dataDir: string }): string {
     ['', facts.nodeKey.hex],
     ['validator key', facts.validatorKey.key],
     ['', facts.validatorKey.hex],
-    ['validator', facts.validator ? 'yes' : 'no: the genesis does not list this key'],
+    ['validator', facts.validator ? 'yes' : 'not in the genesis: see pulse-node validators'],
+    ...facts.registrars.map((key, i) => [i === 0 ? 'registrars' : '', key] as const),
   ])
 }

@@ -1,9 +1,10 @@
 // Makes and reads what a data directory starts from: keys, genesis, last-signed record.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { toBin } from '../base/bytes.ts'
+import { compareBin, toBin } from '../base/bytes.ts'
 import type { KeyPair } from '../crypto/sign.ts'
 import { generateKeyPair } from '../crypto/sign.ts'
+import type { KeyBin } from '../crypto/keys.ts'
 import { rawKey } from '../crypto/keys.ts'
 import type { DataDir } from '../ops/datadir.ts'
 import { createDataDir, dataDir } from '../ops/datadir.ts'
@@ -11,13 +12,14 @@ import { Failure } from '../ops/failure.ts'
 import { createFile, storageFailure } from '../ops/fsync.ts'
 import { writeKeyFile } from '../ops/keyfile.ts'
 import { createSigner } from '../ops/signer.ts'
-import type { Genesis } from '../protocol/genesis.ts'
+import type { Genesis, GenesisValidator } from '../protocol/genesis.ts'
 import { checkGenesis, genesisFromJson, GENESIS_VERSION, genesisToJson } from '../protocol/genesis.ts'
 import { DEFAULT_PARAMS, DEVELOPMENT_PARAMS } from '../protocol/params.ts'
+import { LIFE } from '../protocol/validators.ts'
 
 /** Voting power of one life. A solo validator weighs as much as the life that it may get. */
-export const LIFE_POWER = 1_000_000
-const GENESIS_MODE = 0o644
+export const LIFE_POWER = LIFE
+export const GENESIS_MODE = 0o644
 
 export interface SoloOptions {
   /** 1…32 characters of a-z, 0-9 and hyphen. */
@@ -25,6 +27,8 @@ export interface SoloOptions {
   readonly development: boolean
   readonly threshold?: number | undefined
   readonly intervalMs?: number | undefined
+  /** With registrars only enrolled lives count; without, any key is a life. */
+  readonly registrars?: readonly KeyBin[] | undefined
   readonly nowMs: number
 }
 
@@ -69,15 +73,20 @@ function refuseExisting(paths: DataDir): void {
   throw new Failure('genesis', `There is already ${found}`, `Nothing was changed. Choose another --data-dir, or ${instead}.`)
 }
 
-function soloGenesis({ network, development, threshold, intervalMs, nowMs }: SoloOptions, { node, validator }: NodeKeys): Genesis {
+function soloGenesis(options: SoloOptions, { node, validator }: NodeKeys): Genesis {
+  return networkGenesis(options, [{ key: rawBin(validator), nodeKey: rawBin(node), power: LIFE_POWER }])
+}
+
+/** @param validators in any order @throws Failure('genesis') if the genesis would be wrong */
+export function networkGenesis({ network, development, threshold, intervalMs, registrars = [], nowMs }: SoloOptions, validators: readonly GenesisValidator[]): Genesis {
   const base = development ? DEVELOPMENT_PARAMS : DEFAULT_PARAMS
   const genesis: Genesis = {
     version: GENESIS_VERSION,
     network,
     timeMs: nowMs,
-    params: { ...base, threshold: threshold ?? base.threshold, blockIntervalMs: intervalMs ?? base.blockIntervalMs },
-    validators: [{ key: rawBin(validator), nodeKey: rawBin(node), power: LIFE_POWER }],
-    registrars: [],
+    params: { ...base, threshold: threshold ?? base.threshold, blockIntervalMs: intervalMs ?? base.blockIntervalMs, enrolled: registrars.length > 0 },
+    validators: validators.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    registrars: [...new Set(registrars)].sort(compareBin),
     enrolled: [],
   }
   const [problem] = checkGenesis(genesis)
@@ -101,11 +110,16 @@ export function readGenesis(path: string): Genesis {
       { cause: error },
     )
   }
+  return parseGenesis(text, path)
+}
+
+/** @param where it comes from @throws Failure('genesis') */
+export function parseGenesis(text: string, where: string): Genesis {
   const read = genesisFromJson(text)
   if (read.ok) return read.value
   const [first, ...more] = read.error
   const rest = more.length === 0 ? '' : ` and ${more.length} more`
-  throw new Failure('genesis', `The genesis ${path} is wrong: ${first}${rest}`, 'Get the file of the network again.')
+  throw new Failure('genesis', `The genesis ${where} is wrong: ${first}${rest}`, 'Get the file of the network again.')
 }
 
 /** Names that a fresh directory may hold: configuration laid down beforehand, and what a new file system brings. */

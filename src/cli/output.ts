@@ -36,8 +36,11 @@ export function record(entries: readonly (readonly [name: string, value: Cell])[
   return trimmed(table.toString())
 }
 
-/** Rows under a head. If the columns are too wide together, the widest gives way and its text is broken. */
-export function rows(head: readonly string[], body: readonly (readonly Cell[])[]): string {
+/**
+ * Rows under a head. If the columns are too wide together, the widest gives way and its text is broken.
+ * @param atWords break sentences between words, instead of keys anywhere
+ */
+export function rows(head: readonly string[], body: readonly (readonly Cell[])[], atWords = false): string {
   const cells = body.map((row) => row.map(printable))
   const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)))
   const gaps = 2 * (head.length - 1)
@@ -48,7 +51,7 @@ export function rows(head: readonly string[], body: readonly (readonly Cell[])[]
     colWidths: widths.map((width) => width + 2),
     colAligns: head.map((_, column) => (body.length > 0 && body.every((row) => typeof row[column] !== 'string') ? 'right' : 'left')),
     wordWrap: true,
-    wrapOnWordBoundary: false,
+    wrapOnWordBoundary: atWords,
   })
   table.push([...head], widths.map((width) => '─'.repeat(width)), ...cells)
   return trimmed(table.toString())
@@ -91,6 +94,13 @@ export function progressBar(io: Pick<Io, 'errIsTerminal'>, what: string, unit: s
 
 /** `2026-11-20 13:05:12` in UTC. */
 export const timeText = (unixMs: number): string => new Date(unixMs).toISOString().slice(0, 19).replace('T', ' ')
+
+/** `45 s`, `3 min 20 s`, `2 h 5 min`. */
+export function secondsText(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`
+}
 
 /** `height=3 kind=vote …`: a record of unknown members on one line; long values are cut. */
 export function recordLine(entry: Readonly<Record<string, unknown>>): string {

@@ -4,19 +4,29 @@ import { Command } from 'commander'
 import { EXIT_CODES } from '../ops/failure.ts'
 import type { Cli } from './cli.ts'
 import { registerAccount } from './commands/account.ts'
+import { registerApprove, registerSubmit } from './commands/approve.ts'
 import { registerBlock } from './commands/block.ts'
+import { registerCompare } from './commands/compare.ts'
 import { registerConfig } from './commands/config.ts'
 import { registerDevice } from './commands/device.ts'
+import { registerDoctor } from './commands/doctor.ts'
 import { registerDumpWal } from './commands/dump-wal.ts'
+import { registerEnrol, registerKeygen } from './commands/enrol.ts'
+import { registerFirstBoot } from './commands/first-boot.ts'
+import { registerGenesis } from './commands/genesis.ts'
 import { registerInit } from './commands/init.ts'
+import { registerJoin, registerLeave } from './commands/join.ts'
 import { registerKeys } from './commands/keys.ts'
 import { registerPeers } from './commands/peers.ts'
+import { registerProposeParams } from './commands/propose-params.ts'
 import { registerSend } from './commands/send.ts'
 import { registerSmoke } from './commands/smoke.ts'
 import { registerStart } from './commands/start.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerTestnet } from './commands/testnet.ts'
+import { registerParams, registerValidators } from './commands/validators.ts'
 import { registerVerify } from './commands/verify.ts'
+import { registerVerifySelf } from './commands/verify-self.ts'
 import { WIDTH } from './output.ts'
 import { version } from '../ops/version.ts'
 
@@ -43,17 +53,32 @@ export function createProgram(cli: Cli): Command {
   registerInit(program, cli)
   registerStart(program, cli)
   registerTestnet(program, cli)
+  registerGenesis(program, cli)
   registerKeys(program, cli)
+  registerKeygen(program, cli)
   registerConfig(program, cli)
+  registerFirstBoot(program, cli)
   program.commandsGroup('Ask a running node:')
   registerStatus(program, cli)
   registerPeers(program, cli)
+  registerValidators(program, cli)
+  registerParams(program, cli)
   registerBlock(program, cli)
   registerAccount(program, cli)
   registerSend(program, cli)
   registerDevice(program, cli)
+  program.commandsGroup('Take part in decisions:')
+  registerJoin(program, cli)
+  registerLeave(program, cli)
+  registerEnrol(program, cli)
+  registerProposeParams(program, cli)
+  registerApprove(program, cli)
+  registerSubmit(program, cli)
   program.commandsGroup('Check:')
+  registerDoctor(program, cli)
   registerVerify(program, cli)
+  registerCompare(program, cli)
+  registerVerifySelf(program, cli)
   registerDumpWal(program, cli)
   registerSmoke(program, cli)
   return program

@@ -1,11 +1,14 @@
 // Runs a testnet: starts its nodes, lets hearts beat at each, shows what they do, and stops them.
 
+import { identityFromKeys } from '../device/identity.ts'
+import type { Device } from '../device/run.ts'
 import { sleep, systemTiming } from '../device/timing.ts'
 import { Failure } from '../ops/failure.ts'
 import type { Run } from './cli.ts'
-import { BEAT_EVERY_MS, runHearts, simulatedDevices } from './hearts.ts'
+import { BEAT_EVERY_MS, runHearts, simulatedDevice, simulatedDevices } from './hearts.ts'
 import { record } from './output.ts'
 import type { Testnet } from './testnet.ts'
+import { registrarFile } from './testnet-hearts.ts'
 import type { NodeProcess, NodeProcesses } from './testnet-nodes.ts'
 import { checkPortsFree, failureOf, logFileOf, startProcesses } from './testnet-nodes.ts'
 import type { Screen } from './testnet-screen.ts'
@@ -37,7 +40,7 @@ export async function runTestnet(run: Run, testnet: Testnet, { hearts, signal }:
   if (!run.json) run.out(introduction(testnet, processes.all))
   let rows: readonly NodeRow[] = []
   try {
-    rows = await live(run, processes, hearts, signal)
+    rows = await live(run, processes, devicesOf(testnet, hearts), signal)
   } finally {
     if (!run.json) run.out('Stopping.\n')
     const late = await processes.stop(STOP_TIMEOUT_MS)
@@ -46,7 +49,7 @@ export async function runTestnet(run: Run, testnet: Testnet, { hearts, signal }:
 }
 
 /** @returns what was shown last */
-async function live(run: Run, processes: NodeProcesses, hearts: number, stop: AbortSignal): Promise<readonly NodeRow[]> {
+async function live(run: Run, processes: NodeProcesses, devices: readonly (readonly Device[])[], stop: AbortSignal): Promise<readonly NodeRow[]> {
   const over = new AbortController()
   const signal = AbortSignal.any([stop, over.signal])
   const watches = processes.all.map((process) => watchNode(process, run))
@@ -55,7 +58,7 @@ async function live(run: Run, processes: NodeProcesses, hearts: number, stop: Ab
   try {
     await allUp(watches, processes, signal)
     const screen = createScreen(run)
-    if (hearts > 0) beating = Promise.all(watches.map((watch) => beat(run, watch, hearts, signal, screen)))
+    beating = Promise.all(watches.map((watch, i) => beat(run, watch, devices[i]!, signal, screen)))
     while (!signal.aborted) {
       await pollAll(watches)
       // A Ctrl-C reaches the nodes as well: how they stop is not shown.
@@ -94,8 +97,8 @@ async function allUp(watches: readonly NodeWatch[], { all }: NodeProcesses, sign
 }
 
 /** Hearts of one node, for as long as the testnet runs; while the node is away they wait for it. */
-async function beat(run: Run, { node }: NodeWatch, count: number, signal: AbortSignal, screen: Screen): Promise<void> {
-  const devices = simulatedDevices(count)
+async function beat(run: Run, { node }: NodeWatch, devices: readonly Device[], signal: AbortSignal, screen: Screen): Promise<void> {
+  if (devices.length === 0) return
   const onTrouble = (code: string): void => {
     if (!SILENT_TROUBLE.has(code)) screen.event(`${node.name} refused a heartbeat: ${code}`)
   }
@@ -109,6 +112,10 @@ async function beat(run: Run, { node }: NodeWatch, count: number, signal: AbortS
   }
 }
 
+/** Those of each node: the enrolled ones, as many as are wanted, or new ones where any key is a life. */
+const devicesOf = ({ nodes, hearts }: Testnet, count: number): Device[][] =>
+  nodes.map((_, i) => (hearts === null ? simulatedDevices(count) : hearts[i]!.slice(0, count).map((keys) => simulatedDevice(identityFromKeys(keys)))))
+
 /** What happened between two looks, in sentences. */
 export function changes(before: readonly NodeRow[], now: readonly NodeRow[], processes: readonly NodeProcess[]): string[] {
   const away = (row: NodeRow | undefined): boolean => row?.state === 'down' || row?.state === 'silent'
@@ -121,10 +128,11 @@ export function changes(before: readonly NodeRow[], now: readonly NodeRow[], pro
   })
 }
 
-function introduction({ dir, fresh, nodes, genesis }: Testnet, processes: readonly NodeProcess[]): string {
+function introduction({ dir, fresh, nodes, genesis, hearts }: Testnet, processes: readonly NodeProcess[]): string {
   const facts = record([
     ['network', `${genesis.network} (development), ${nodes.length} nodes, ${fresh ? 'made just now' : 'as it was left'}`],
     ['data', dir],
+    ['lives', hearts === null ? 'open: any key is a life' : `enrolled: ${hearts.flat().length} by the genesis, more by ${registrarFile(dir)}`],
     ...processes.map(({ node, pid }) => [node.name, `${node.url}  pid ${pid}`] as const),
   ])
   const example = processes.at(-2) ?? processes[0]!

@@ -1,5 +1,6 @@
 // The table of a testnet, for people: at most 80 columns wide.
 
+import { LIFE } from '../protocol/validators.ts'
 import { printable, WIDTH } from './output.ts'
 import type { NodeRow } from './testnet-watch.ts'
 
@@ -10,20 +11,21 @@ interface Column {
   readonly text: (row: NodeRow) => string
 }
 
-const GAP = '  '
+const GAP = ' '
 const NONE = '–'
 
 const known = <T>(value: T | null, text: (value: T) => string = String): string => (value === null ? NONE : text(value))
 
-/** Their widths and gaps are 80 together. */
+/** Their widths and gaps are at most 80 together. */
 const COLUMNS: readonly Column[] = [
   { title: 'node', width: 6, align: 'left', text: ({ name }) => name },
   { title: 'height', width: 8, align: 'right', text: ({ height }) => known(height) },
   { title: 'round', width: 5, align: 'right', text: ({ round }) => known(round) },
-  { title: 'power', width: 6, align: 'right', text: powerText },
+  { title: 'share', width: 6, align: 'right', text: shareOf },
+  { title: 'base+life', width: 10, align: 'right', text: powerText },
   { title: 'peers', width: 5, align: 'right', text: ({ peers }) => known(peers) },
-  { title: 'lives', width: 6, align: 'right', text: ({ lives }) => known(lives) },
-  { title: 'beats/min', width: 9, align: 'right', text: ({ heartbeatsPerMinute }) => known(heartbeatsPerMinute, (rate) => String(Math.round(rate))) },
+  { title: 'lives', width: 5, align: 'right', text: ({ lives }) => known(lives) },
+  { title: 'beats/s', width: 7, align: 'right', text: ({ heartbeatsPerMinute }) => known(heartbeatsPerMinute, (rate) => (rate / 60).toFixed(1)) },
   { title: 'finality', width: 8, align: 'right', text: ({ finalityMs }) => known(finalityMs, durationText) },
   { title: 'state', width: 11, align: 'left', text: ({ state }) => state },
 ]
@@ -51,10 +53,17 @@ export function fit(text: string, width: number): string {
   return plain.length <= width ? plain : plain.slice(0, width - 1) + '…'
 }
 
-/** The share of the voting power: who has more than a third can halt the chain. */
-function powerText({ power, totalPower }: NodeRow): string {
+/** Of the voting power: who has more than a third can halt the chain. */
+function shareOf({ power, totalPower }: NodeRow): string {
   if (power === null || totalPower === null) return NONE
   return totalPower === 0 ? '0.0%' : `${((100 * power) / totalPower).toFixed(1)}%`
+}
+
+/** What the voting power is made of, in lives. Who joins or leaves may have less than its base for an epoch or two. */
+function powerText({ power, base }: NodeRow): string {
+  if (power === null || base === null) return NONE
+  const lives = (value: number): string => String(Math.round((10 * value) / LIFE) / 10)
+  return `${lives(Math.min(base, power))}+${lives(Math.max(0, power - base))}`
 }
 
 /** `312 ms`, `12.3 s` */

@@ -19,8 +19,9 @@ export interface NodeRow extends Pick<TestnetNode, 'name' | 'dataDir' | 'url'> {
   readonly height: number | null
   readonly headId: string | null
   readonly round: number | null
-  /** Of its validator. */
+  /** Of its validator: all of it, and the part that lives do not make. */
   readonly power: number | null
+  readonly base: number | null
   readonly totalPower: number | null
   readonly peers: number | null
   readonly lives: number | null
@@ -81,6 +82,7 @@ export function watchNode(process: NodeProcess, { fetch }: Pick<Io, 'fetch'>): N
     poll,
     row() {
       const heard = answering ? status : null
+      const own = heard?.validators.find(({ key }) => key === node.validator)
       return {
         name: node.name,
         dataDir: node.dataDir,
@@ -90,7 +92,8 @@ export function watchNode(process: NodeProcess, { fetch }: Pick<Io, 'fetch'>): N
         height: status?.height ?? null,
         headId: status?.headId ?? null,
         round: heard?.consensus.round ?? null,
-        power: heard === null ? null : (heard.validators.find(({ key }) => key === node.validator)?.power ?? 0),
+        power: heard === null ? null : (own?.power ?? 0),
+        base: heard === null ? null : (own?.base ?? 0),
         totalPower: heard?.validators.reduce((sum, { power }) => sum + power, 0) ?? null,
         peers: heard?.peers ?? null,
         lives: heard?.lives ?? null,

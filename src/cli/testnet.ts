@@ -1,25 +1,32 @@
 // A network of several nodes on this machine: makes their directories, or finds those that are there.
 //
 //   <dir>/node0 … nodeN     data directories, each with keys, last-signed record, config.json and the one genesis
+//   <dir>/hearts.json       secret keys of the hearts that the genesis enrols
+//   <dir>/registrar.key     enrols more
 //
 // node0 is the seed of the others. Its genesis is written last: with it the network is whole.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fromBin, toHex } from '../base/bytes.ts'
+import { compareBin, fromBin, toBin, toHex } from '../base/bytes.ts'
+import type { KeyBin } from '../crypto/keys.ts'
 import { rawKey } from '../crypto/keys.ts'
 import { peerIdOf } from '../crypto/peer-id.ts'
+import { generateKeyPair } from '../crypto/sign.ts'
 import { loadConfig } from '../ops/config.ts'
 import { createDataDir, dataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import { replaceFile, storageFailure } from '../ops/fsync.ts'
-import { readKeyFile } from '../ops/keyfile.ts'
+import { readKeyFile, writeKeyFile } from '../ops/keyfile.ts'
 import type { Config } from '../ops/settings.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { checkGenesis, genesisHash, GENESIS_VERSION } from '../protocol/genesis.ts'
+import { MAX_GENESIS_ACCOUNTS } from '../protocol/limits.ts'
 import { DEVELOPMENT_PARAMS } from '../protocol/params.ts'
 import type { NodeKeys } from './network.ts'
 import { initialise, isFresh, LIFE_POWER, newNodeKeys, rawBin, readGenesis } from './network.ts'
+import type { Hearts } from './testnet-hearts.ts'
+import { heartsFile, newHearts, readHearts, registrarFile, writeHearts } from './testnet-hearts.ts'
 
 export const TESTNET_NETWORK = 'pulse-testnet'
 export const MAX_NODES = 32
@@ -34,6 +41,8 @@ export interface TestnetOptions {
   /** Of each node, in lives. */
   readonly powers?: readonly number[] | undefined
   readonly intervalMs?: number | undefined
+  /** Simulated hearts of each node, enrolled by the genesis. A new network is open if this is left out. */
+  readonly hearts?: number | undefined
   readonly basePort?: number | undefined
   readonly baseP2pPort?: number | undefined
   readonly nowMs: number
@@ -59,11 +68,16 @@ export interface Testnet {
   readonly fresh: boolean
   readonly genesis: Genesis
   readonly nodes: readonly TestnetNode[]
+  /** Those that the genesis enrols; null if the network is open: any key is a life. */
+  readonly hearts: Hearts | null
 }
+
+/** True if there is no testnet in the directory. */
+export const isNewTestnet = (dir: string): boolean => !existsSync(dataDir(nodeDir(dir, 0)).genesis)
 
 /** @throws Failure `genesis` if something else is there or a flag contradicts the network that is, `config`, `storage` */
 export function prepareTestnet(options: TestnetOptions): Testnet {
-  const fresh = !existsSync(dataDir(nodeDir(options.dir, 0)).genesis)
+  const fresh = isNewTestnet(options.dir)
   if (fresh) makeNetwork(options)
   const testnet = { ...readNetwork(options.dir), fresh }
   if (fresh) return testnet
@@ -83,7 +97,7 @@ export const seedAddress = (p2pPort: number, peerId: string): string => `/ip4/${
 
 const peerIdOfKeys = ({ publicKey }: NodeKeys['node']): string => peerIdOf(rawKey(publicKey, 'ed25519'))
 
-function makeNetwork({ dir, powers, nodes = powers?.length ?? TESTNET_DEFAULTS.nodes, intervalMs, nowMs, ...ports }: TestnetOptions): void {
+function makeNetwork({ dir, powers, nodes = powers?.length ?? TESTNET_DEFAULTS.nodes, intervalMs, hearts: each, nowMs, ...ports }: TestnetOptions): void {
   if (powers !== undefined && powers.length !== nodes) {
     throw new Failure('config', `There are ${powers.length} powers for ${nodes} nodes`, 'Give one for each node: --powers 40,30,20,10')
   }
@@ -91,16 +105,26 @@ function makeNetwork({ dir, powers, nodes = powers?.length ?? TESTNET_DEFAULTS.n
   const { basePort = TESTNET_DEFAULTS.basePort, baseP2pPort = TESTNET_DEFAULTS.baseP2pPort } = ports
   const portsOf = (i: number): Ports => ({ port: basePort + i, p2pPort: baseP2pPort + i })
   checkPorts(indices.map(portsOf))
-  const found = indices.map((i) => nodeDir(dir, i)).find((path) => !isFresh(path))
+  if ((each ?? 0) * nodes > MAX_GENESIS_ACCOUNTS) {
+    throw new Failure('config', `There would be ${each! * nodes} hearts`, `The genesis enrols at most ${MAX_GENESIS_ACCOUNTS}: change --hearts or --nodes.`)
+  }
+  const files = [heartsFile(dir), registrarFile(dir)].filter((path) => existsSync(path))
+  const found = [...files, ...indices.map((i) => nodeDir(dir, i)).filter((path) => !isFresh(path))][0]
   if (found !== undefined) {
     throw new Failure(
       'genesis',
-      `There is already something in ${found}, but no whole network in ${dir}`,
+      `There is already ${found}, but no whole network in ${dir}`,
       'Nothing was changed. Choose another --dir, or if a testnet was cut short here, remove what it left.',
     )
   }
   const keys = indices.map(newNodeKeys)
-  const genesis = testnetGenesis(keys, { powers, intervalMs, nowMs })
+  const hearts = each === undefined ? null : newHearts(nodes, each)
+  const registrar = hearts === null ? null : generateKeyPair('ed25519')
+  const enrolment = hearts === null || registrar === null ? undefined : { registrar: toBin(registrar.publicKey), devices: hearts.flat().map(({ publicKey }) => toBin(publicKey)) }
+  const genesis = testnetGenesis(keys, { powers, intervalMs, enrolment, nowMs })
+  createDataDir(dir)
+  if (hearts !== null) writeHearts(dir, hearts)
+  if (registrar !== null) writeKeyFile(registrarFile(dir), registrar)
   for (const i of indices.toReversed()) {
     createDataDir(nodeDir(dir, i))
     writeConfig(nodeDir(dir, i), nodeConfig(portsOf(i), i === 0 ? null : seedAddress(baseP2pPort, peerIdOfKeys(keys[0]!.node))))
@@ -108,18 +132,31 @@ function makeNetwork({ dir, powers, nodes = powers?.length ?? TESTNET_DEFAULTS.n
   }
 }
 
+interface GenesisOptions extends Pick<TestnetOptions, 'powers' | 'intervalMs' | 'nowMs'> {
+  /** Open if left out. */
+  readonly enrolment?: { readonly registrar: KeyBin; readonly devices: readonly KeyBin[] } | undefined
+}
+
+/** Epochs and the window of lives are short, so that one sees power move. */
+const TESTNET_EPOCHS = { epochBlocks: 24, lifeWindowEpochs: 5 } as const
+
 /** @param powers in lives; one each if left out @throws Failure('genesis') */
-export function testnetGenesis(keys: readonly NodeKeys[], { powers, intervalMs, nowMs }: Pick<TestnetOptions, 'powers' | 'intervalMs' | 'nowMs'>): Genesis {
+export function testnetGenesis(keys: readonly NodeKeys[], { powers, intervalMs, enrolment, nowMs }: GenesisOptions): Genesis {
   const genesis: Genesis = {
     version: GENESIS_VERSION,
     network: TESTNET_NETWORK,
     timeMs: nowMs,
-    params: { ...DEVELOPMENT_PARAMS, blockIntervalMs: intervalMs ?? DEVELOPMENT_PARAMS.blockIntervalMs },
+    params: {
+      ...DEVELOPMENT_PARAMS,
+      ...TESTNET_EPOCHS,
+      blockIntervalMs: intervalMs ?? DEVELOPMENT_PARAMS.blockIntervalMs,
+      enrolled: enrolment !== undefined,
+    },
     validators: keys
       .map(({ node, validator }, i) => ({ key: rawBin(validator), nodeKey: rawBin(node), power: (powers?.[i] ?? 1) * LIFE_POWER }))
-      .sort((a, b) => (a.key < b.key ? -1 : 1)),
-    registrars: [],
-    enrolled: [],
+      .sort((a, b) => compareBin(a.key, b.key)),
+    registrars: enrolment === undefined ? [] : [enrolment.registrar],
+    enrolled: [...(enrolment?.devices ?? [])].sort(compareBin),
   }
   const [problem] = checkGenesis(genesis)
   if (problem !== undefined) throw new Failure('genesis', `The genesis would be wrong: ${problem}`, 'Change the flag.')
@@ -170,16 +207,18 @@ function readNetwork(dir: string): Omit<Testnet, 'fresh'> {
       validator: toHex(rawKey(readKeyFile(paths.validatorKey, 'ed25519').publicKey, 'ed25519')),
     })
   }
-  return { dir, nodes, genesis: genesis! }
+  return { dir, nodes, genesis: genesis!, hearts: genesis!.params.enrolled ? readHearts(dir, nodes.length) : null }
 }
 
-function refuseContradiction({ dir, nodes, genesis }: Testnet, options: TestnetOptions): void {
+function refuseContradiction({ dir, nodes, genesis, hearts }: Testnet, options: TestnetOptions): void {
   const powerOf = (validator: string): number => genesis.validators.find(({ key }) => toHex(fromBin(key)) === validator)?.power ?? 0
   const powers = nodes.map(({ validator }) => powerOf(validator) / LIFE_POWER)
   const shaped = [
     ['--nodes', options.nodes, nodes.length],
     ['--powers', options.powers?.join(), powers.join()],
     ['--interval', options.intervalMs, genesis.params.blockIntervalMs],
+    // Fewer may beat.
+    ['--hearts', hearts === null ? undefined : Math.max(options.hearts ?? 0, hearts[0]!.length), hearts?.[0]!.length],
   ] as const
   for (const [flag, wanted, actual] of shaped) {
     if (wanted === undefined || wanted === actual) continue

@@ -57,12 +57,12 @@ export interface Gossip {
 export const GRAYLIST_SCORE = SCORE_FLOOR
 /** A longer memory would keep a message from spreading again after a cut. */
 const SEEN_TTL_MS = 30_000
-/** Far above what honest nodes send at full load. */
+/** More than the most that honest nodes send: 5 000 ids, and the messages behind them, to a peer that has been away. */
 const DECODE_LIMITS = {
   maxSubscriptions: 32,
-  maxMessages: 512,
-  maxIhaveMessageIDs: 2_000,
-  maxIwantMessageIDs: 2_000,
+  maxMessages: 5_000,
+  maxIhaveMessageIDs: 5_000,
+  maxIwantMessageIDs: 5_000,
   maxIdontwantMessageIDs: 512,
   maxControlMessages: 64,
   maxPeerInfos: 4,

@@ -1,23 +1,28 @@
 // Makes whole proposals of compact ones: heartbeats from the pool, the missing ones from the peer that sent it, and
-// every signature checked that has not been checked on the way into the pool.
+// every signature checked that has not been checked on the way into the pool. A node that is a moment behind hears the
+// next height's proposal before it has stored its block; gossip never repeats it, so it is taken then.
 
+import { BoundedMap } from '../base/bounded.ts'
 import { concatAll, fromBin, toBin } from '../base/bytes.ts'
 import type { Bin } from '../base/bytes.ts'
+import { FUTURE_ROUNDS_KEPT } from '../consensus/bounds.ts'
 import { hasProposal, proposerFor } from '../consensus/consensus.ts'
 import { tagKey } from '../crypto/keys.ts'
 import { markVerified } from '../crypto/verified.ts'
 import type { Verified } from '../crypto/verified.ts'
 import { isWaiting } from '../engine/admission.ts'
 import type { Engine } from '../engine/engine.ts'
-import { headValidators } from '../ledger/validators-at.ts'
+import { validatorsAt } from '../ledger/validators-at.ts'
 import type { GossipVerdict } from '../network/gossip.ts'
+import { bodyRoot } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
-import { certificateMessage } from '../protocol/certificate.ts'
+import { certificateMessage, certificateRoot } from '../protocol/certificate.ts'
 import type { CompactProposal } from '../protocol/compact.ts'
 import { headerId } from '../protocol/header.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, rowsOf } from '../protocol/heartbeat.ts'
-import type { ProposedBlock } from '../protocol/proposal.ts'
+import { MAX_VALIDATORS } from '../protocol/limits.ts'
+import type { Proposal, ProposedBlock } from '../protocol/proposal.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
 import { transactionSignatures } from '../protocol/transaction.ts'
 import type { ValidatorSet } from '../protocol/validators.ts'
@@ -43,9 +48,17 @@ export interface Assembler {
 export function createAssembler({ engine, pool, peers, deliver }: AssemblerDependencies): Assembler {
   const { genesisHash } = engine.ledger
   const assembling = new Set<string>()
+  /** By validator, the last height that it proposed early: one proposal each. */
+  const early = new BoundedMap<Bin, number>(MAX_VALIDATORS)
+
+  /** Whose turn it will be is not known yet: any validator of that height may say that it is its own, once. */
+  function mayBeEarly({ proposer, height }: Proposal): boolean {
+    return early.get(proposer) !== height && validatorsAt(engine.ledger, height)?.some(({ key }) => key === proposer) === true
+  }
 
   async function assemble(compact: CompactProposal, from: string): Promise<void> {
     const { proposal, header, parentCertificate, names, transactions } = compact
+    const parentValidators = validatorsAt(engine.ledger, header.height - 1)
     const found = new Map<Bin, Heartbeat>()
     for (const name of names) {
       const known = engine.heartbeats.find(name)
@@ -56,12 +69,10 @@ export function createAssembler({ engine, pool, peers, deliver }: AssemblerDepen
     const unseen = transactions.filter((transaction) => !isWaiting(engine, transaction))
     const signatures = [
       ...unseen.flatMap((transaction) => transactionSignatures(transaction, genesisHash)),
-      ...(parentCertificate === null ? [] : certificateSignatures(parentCertificate, genesisHash, headValidators(engine.ledger))),
+      ...(parentCertificate === null ? [] : certificateSignatures(parentCertificate, genesisHash, parentValidators ?? [])),
     ]
-    if ((await pool.signatures(signatures)).includes(false)) {
-      peers.report(from, 'bad_signature', 50)
-      return
-    }
+    // They are the proposer's doing. Whoever passed its proposal on did so before they could be looked at.
+    if ((await pool.signatures(signatures)).includes(false)) return
     const heartbeats = names.map((name) => found.get(name)!)
     deliver(markVerified({ proposal, block: { header, body: { parentCertificate, heartbeats, transactions } } }))
   }
@@ -86,23 +97,32 @@ export function createAssembler({ engine, pool, peers, deliver }: AssemblerDepen
     async receive(compact, from) {
       const { proposal, header } = compact
       const { consensus } = engine
-      if (proposal.height !== consensus.height || header.height !== proposal.height) return { verdict: 'ignore', reason: 'height' }
-      if (proposal.proposer !== proposerFor(consensus, proposal.round)) return { verdict: 'ignore', reason: 'proposer' }
-      if (headerId(header) !== proposal.blockId) return { verdict: 'reject', reason: 'block_id' }
+      const isEarly = proposal.height === consensus.height + 1
+      if ((proposal.height !== consensus.height && !isEarly) || header.height !== proposal.height) return { verdict: 'ignore', reason: 'height' }
+      if (proposal.round > (isEarly ? 0 : Math.max(consensus.round, 0) + FUTURE_ROUNDS_KEPT)) return { verdict: 'ignore', reason: 'round' }
+      if (isEarly ? !mayBeEarly(proposal) : proposal.proposer !== proposerFor(consensus, proposal.round)) return { verdict: 'ignore', reason: 'proposer' }
+      // The proposer has signed the header only, and that binds the rest: whoever passes it on can change nothing.
+      if (headerId(header) !== proposal.blockId || !isWhole(compact)) return { verdict: 'reject', reason: 'block_id' }
       if (hasProposal(consensus, proposal)) return { verdict: 'ignore', reason: 'duplicate' }
       const key = tagKey('ed25519', fromBin(proposal.proposer))
       const [valid] = await pool.signatures([{ message: proposalMessage(genesisHash, proposal), signature: proposal.signature, key }])
       if (valid !== true) return { verdict: 'reject', reason: 'bad_signature' }
-      const slot = `${proposal.height} ${proposal.round} ${proposal.blockId}`
+      if (isEarly) early.set(proposal.proposer, proposal.height)
+      // Who offered it is asked for what is missing, and may not answer: so others may offer it meanwhile.
+      const slot = `${proposal.height} ${proposal.round} ${proposal.blockId} ${from}`
       if (!assembling.has(slot) && assembling.size < MAX_ASSEMBLING) {
         assembling.add(slot)
-        // A peer that cannot complete its proposal is not to blame: others offer it again.
+        // A peer that cannot complete its proposal is not to blame.
         void assemble(compact, from).catch(() => {}).finally(() => assembling.delete(slot))
       }
       return { verdict: 'accept' }
     },
   }
 }
+
+const isWhole = ({ header, parentCertificate, names, transactions }: CompactProposal): boolean =>
+  toBin(bodyRoot({ heartbeats: names.map((name) => ({ name })), transactions })) === header.bodyRoot &&
+  toBin(certificateRoot(parentCertificate)) === header.parentCertificateRoot
 
 /** One item per signature of a certificate; a signer that is not in the set yields one that cannot verify. */
 export function certificateSignatures(certificate: Certificate, genesisHash: Uint8Array, validators: ValidatorSet): SignatureItem[] {

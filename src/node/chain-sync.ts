@@ -1,225 +1,369 @@
-// Catching up: asks peers that are ahead for blocks, several peers at once, checks every block as `verify` does, and
-// hands them to the engine one after the other. Also the other side: serves blocks to peers.
+// Catching up: fetches what the planner (src/sync) wants, several ranges of several peers at once, checks every block, and
+// hands them to the engine one after the other. Nothing of a block is believed because of who sent it.
 //
-//   request: first height uint64 ‖ count uint8      frame: certificate length uint32 ‖ certificate ‖ block (SSZ)
+//   fetch ── opened: readable, in order, names its certificate ──┬── certificate: as soon as its validators are known
+//                                                                └── content: ahead of execution, some blocks at a time
+//   both right ── engine executes it ── stored ── next
 
-import { concat, readUint32, readUint64, writeUint32, writeUint64 } from '../base/bytes.ts'
-import type { ChainStore } from '../chain/store.ts'
-import type { KeyBin } from '../crypto/keys.ts'
-import { markVerified } from '../crypto/verified.ts'
-import type { Verified } from '../crypto/verified.ts'
-import type { Engine } from '../engine/engine.ts'
 import type { Clock } from '../ops/clock.ts'
+import type { Engine } from '../engine/engine.ts'
+import { validatorsAt } from '../ledger/validators-at.ts'
+import type { Verified } from '../crypto/verified.ts'
+import { markVerified } from '../crypto/verified.ts'
+import { Failure } from '../ops/failure.ts'
 import type { Logger } from '../ops/logger.ts'
 import type { Block } from '../protocol/block.ts'
-import { decodeBlock, encodeBlock } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
-import { decodeCertificate, hasQuorum } from '../protocol/certificate.ts'
-import { headerId } from '../protocol/header.ts'
-import { decodeHeartbeat, rowsOf } from '../protocol/heartbeat.ts'
-import { decodeTransaction, transactionSignature } from '../protocol/transaction.ts'
-import { certificateSignatures } from './assembler.ts'
-import { openStoredBody } from './body-codec.ts'
-import { digest } from './digest.ts'
-import { decodeStoredHeader } from './header-codec.ts'
-import { corrupt } from './ledger-store.ts'
+import { HEARTBEAT_RECORD_SIZE } from '../protocol/heartbeat.ts'
+import type { Ask, PlannerLimits } from '../sync/planner.ts'
+import { createPlanner } from '../sync/planner.ts'
 import type { PeerPort } from './peer-port.ts'
+import type { VerifyMode } from './sync-check.ts'
+import { checkCertificates, checkContent, sameCertificate } from './sync-check.ts'
+import type { OpenedFrame } from './sync-frame.ts'
+import { encodeRequest, MAX_ANSWER_BYTES, openFrame } from './sync-frame.ts'
+import type { Bottleneck, Progress } from './sync-progress.ts'
+import { createProgressMeter } from './sync-progress.ts'
 import type { VerifyPool } from './verify-pool.ts'
 
-/** Blocks of one request, and their size. */
-const RANGE = 16
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024
-const REQUEST_LIMITS = { maxBytes: 2 * MAX_ANSWER_BYTES, timeoutMs: 20_000 } as const
-/** Heights that are fetched ahead of the engine. */
-const WINDOW = 64
+const REQUEST_LIMITS = { maxBytes: MAX_ANSWER_BYTES, timeoutMs: 20_000 } as const
+/** Heartbeats of blocks that are decoded ahead of execution; one block may have more. */
+const MAX_HEARTBEATS_AHEAD = 16_384
 /** Behind by one block is everyday: consensus itself brings it. Only if that lasts, the block is asked for. */
 const PATIENCE_MS = 1_000
 const TICK_MS = 200
-/** Peers whose head is remembered. */
-const MAX_PEERS = 1_024
-/** Penalty of a peer whose blocks are wrong. */
+/** Peers that have just come may not know yet how far they are themselves. */
+const SETTLE_MS = 15_000
+const LOG_EVERY_MS = 10_000
+/** Points off a peer whose blocks are wrong, and one that has not got what it claims. */
 const LIED = 100
+const EMPTY = 25
 
-interface Checked {
+export interface DecidedBlock {
   readonly block: Verified<Block>
   readonly certificate: Verified<Certificate>
 }
 
 export interface SyncStatus {
-  /** True while blocks are fetched from peers. */
+  /** True while this node is behind, and fetches blocks. */
   readonly syncing: boolean
-  /** Highest height that a peer claims; 0 without peers. */
+  /** Highest height that is known of, or claimed; 0 without peers. */
   readonly target: number
+  /** Null while it is not syncing. */
+  readonly progress: Progress | null
+}
+
+/** For metrics. */
+export interface SyncObserver {
+  answered(result: 'ok' | 'empty' | 'failed' | 'bad'): void
+  waited(stage: Bottleneck, seconds: number): void
 }
 
 export interface ChainSync {
-  noteHead(peer: string, height: number): void
+  /** @param proven a certificate was verified, not only claimed */
+  noteHead(peer: string, height: number, proven?: boolean): void
   forget(peer: string): void
   /** A block was committed: the next may follow. */
-  committed(): void
+  committed(heartbeats: number): void
   status(): SyncStatus
-  /** Answers a request of a peer. Null if it is malformed. */
-  serve(request: Uint8Array): Promise<Uint8Array[] | null>
+  /** Bytes of fetched blocks that wait. */
+  readonly heldBytes: number
   start(): void
   close(): void
 }
 
 export interface ChainSyncDependencies {
   readonly engine: Engine
-  readonly store: ChainStore
   readonly pool: VerifyPool
   readonly peers: PeerPort
   readonly clock: Clock
   readonly logger: Logger
-  readonly keyOf: (index: number) => KeyBin | undefined
-  readonly deliver: (decided: Checked) => void
+  readonly mode: VerifyMode
+  readonly observer: SyncObserver
+  readonly deliver: (decided: DecidedBlock) => void
+  /** The node cannot go on: a quorum certified what is not valid. */
+  readonly failed: (error: Failure) => void
+  readonly limits?: PlannerLimits
 }
 
-export function createChainSync({ engine, store, pool, peers, clock, logger, keyOf, deliver }: ChainSyncDependencies): ChainSync {
+type Verdict = 'waiting' | 'checking' | 'right' | 'wrong'
+
+/** A fetched block on its way. */
+interface Entry extends OpenedFrame {
+  readonly from: string
+  readonly height: number
+  own: Verdict
+  /** Of the parent's certificate; it waits until the body is decoded. */
+  parent: Verdict
+  body: Block | null
+  sound: Verdict
+}
+
+export function createChainSync(dependencies: ChainSyncDependencies): ChainSync {
+  const { engine, pool, peers, clock, logger, mode, observer, deliver, failed, limits } = dependencies
   const { genesisHash } = engine.ledger
-  const heads = new Map<string, number>()
-  /** Peers that are answering, with the first height of what they were asked for. */
-  const asked = new Map<string, number>()
-  const ready = new Map<number, Checked & { readonly from: string }>()
+  const planner = createPlanner(limits)
+  const meter = createProgressMeter((stage, seconds) => observer.waited(stage, seconds))
+  const entries = new Map<number, Entry>()
+  /** Highest height with a certificate that we have verified. */
+  let proven = engine.ledger.height
+  /** Height of the block that was handed to the engine last. */
+  let delivered = 0
+  /** Whether consensus has decided a block with us: from then on a claim alone does not make us late. */
+  let tookPart = false
   let behindSinceMs: number | null = null
   let syncing = false
+  let target = 0
+  /** When a peer was last as far as this node, or none was there. */
+  let reachedMs = 0
+  let closed = false
+  let loggedMs = 0
   let timer: { cancel(): void } | null = null
+  let pumping = false
 
-  const target = (): number => Math.max(0, ...heads.values())
+  const now = (): number => clock.monotonicMs()
+  /** The height to reach. Where those who claimed it have gone, nothing better is known than what they said. */
+  function known(): number {
+    if (tookPart) return proven
+    const isAlone = planner.peers === 0 || (planner.target() < engine.ledger.height && now() - reachedMs < SETTLE_MS)
+    return Math.max(proven, syncing && isAlone ? target : planner.target())
+  }
+  const isCurrent = (entry: Entry): boolean => entries.get(entry.height) === entry
 
-  function tick(): void {
-    const height = engine.ledger.height
-    const behind = target() - height
-    if (behind <= 0) {
-      behindSinceMs = null
-      if (syncing) logger.info('Caught up', { height })
+  function updateState(): void {
+    const { height } = engine.ledger
+    if (planner.peers === 0 || planner.target() >= height) reachedMs = now()
+    target = known()
+    const behind = target - height
+    if (!syncing && behind > 1) {
+      syncing = true
+      loggedMs = now()
+      meter.reset(loggedMs)
+      logger.info('Catching up', { height, target })
+    } else if (syncing && behind <= 0) {
       syncing = false
-      return
+      meter.stage(null, now())
+      logger.info('Caught up', { height })
     }
-    behindSinceMs ??= clock.monotonicMs()
-    if (behind === 1 && !syncing && clock.monotonicMs() - behindSinceMs < PATIENCE_MS) return
-    if (behind > 1 && !syncing) logger.info('Catching up', { height, target: target() })
-    syncing ||= behind > 1
-    for (const first of ready.keys()) if (first <= height) ready.delete(first)
-    plan(height)
-    feed()
+    if (Math.max(behind, planner.target() - height) <= 0) behindSinceMs = null
+    else behindSinceMs ??= now()
   }
 
-  /** Asks idle peers for the lowest heights that nobody was asked for. */
-  function plan(height: number): void {
-    for (const [peer, head] of heads) {
-      if (asked.has(peer)) continue
-      const first = lowestGap(height)
-      if (first > Math.min(head, height + WINDOW)) continue
-      asked.set(peer, first)
-      void fetchRange(peer, first, Math.min(RANGE, head - first + 1)).finally(() => asked.delete(peer))
+  /** Whether there is anything to ask for. */
+  function isWanted(): boolean {
+    const behind = Math.max(proven, planner.target()) - engine.ledger.height
+    return behind > 1 || (behind === 1 && (syncing || (behindSinceMs !== null && now() - behindSinceMs >= PATIENCE_MS)))
+  }
+
+  function logProgress(): void {
+    if (!syncing || now() - loggedMs < LOG_EVERY_MS) return
+    loggedMs = now()
+    const { height } = engine.ledger
+    logger.info('Catching up', { height, target, ...meter.progress(target - height, loggedMs) })
+  }
+
+  /** Does whatever has become possible. */
+  function pump(): void {
+    if (closed || pumping) return
+    pumping = true
+    try {
+      const { height } = engine.ledger
+      for (const at of entries.keys()) if (at <= height) entries.delete(at)
+      updateState()
+      feed()
+      judge()
+      verifyAhead()
+      if (isWanted()) for (const ask of planner.plan(engine.ledger.height, now())) void fetchRange(ask)
+    } finally {
+      pumping = false
     }
   }
 
-  function lowestGap(height: number): number {
-    const taken = (candidate: number): boolean => ready.has(candidate) || [...asked.values()].some((first) => candidate >= first && candidate < first + RANGE)
-    let candidate = height + 1
-    while (taken(candidate)) candidate++
-    return candidate
-  }
+  const pumpSoon = (): void => void setImmediate(pump)
 
-  async function fetchRange(peer: string, first: number, count: number): Promise<void> {
-    const request = new Uint8Array(9)
-    writeUint64(request, 0, first)
-    request[8] = count
+  async function fetchRange({ id, peer, first, count }: Ask): Promise<void> {
     let frames: Uint8Array[]
     try {
-      frames = await peers.request(peer, 'blocks', request, REQUEST_LIMITS)
+      frames = await peers.request(peer, 'blocks', encodeRequest(first, count), REQUEST_LIMITS)
     } catch {
-      // It may have gone; whoever replaces it asks for the same.
-      heads.delete(peer)
+      // It may have gone, or be slow or busy; what it owes is asked for elsewhere.
+      observer.answered('failed')
+      planner.unanswered(id, 'failed', now())
+      pump()
       return
     }
-    if (frames.length === 0 || frames.length > count) {
-      heads.delete(peer)
-      peers.report(peer, 'no_blocks', LIED / 4)
+    if (closed || !planner.isAsked(id)) return
+    if (frames.length === 0) {
+      observer.answered('empty')
+      planner.unanswered(id, 'empty', now())
+      peers.report(peer, 'no_blocks', EMPTY)
+      pump()
       return
     }
+    const opened = openAll(frames, first, count)
+    if (typeof opened === 'string') {
+      accuse(peer, opened)
+      return
+    }
+    observer.answered('ok')
+    const wanted = planner.answered(id, frames.map((frame, i) => ({ height: first + i, bytes: frame.length })), now())
+    for (const { height } of wanted) {
+      const parent = height === 1 ? 'right' : 'waiting'
+      if (height > engine.ledger.height) entries.set(height, { ...opened[height - first]!, from: peer, height, own: 'waiting', parent, body: null, sound: 'waiting' })
+    }
+    pump()
+  }
+
+  /** The frames of an answer, or what is wrong with it. */
+  function openAll(frames: readonly Uint8Array[], first: number, count: number): OpenedFrame[] | string {
+    if (frames.length > count) return 'too_many_blocks'
+    const opened: OpenedFrame[] = []
     for (const [i, frame] of frames.entries()) {
-      const checked = await check(frame, first + i)
-      if (checked === null) {
-        heads.delete(peer)
-        peers.report(peer, 'bad_block', LIED)
-        return
+      const one = openFrame(frame)
+      if (one === null) return 'bad_frame'
+      if (one.header.height !== first + i) return 'gap_in_blocks'
+      const { ledger } = engine
+      const parentId = i > 0 ? opened[i - 1]!.id : first === ledger.height + 1 ? ledger.headId : null
+      if (parentId !== null && one.header.parentId !== parentId) return 'other_chain'
+      opened.push(one)
+    }
+    return opened
+  }
+
+  /** Nothing that it brought counts any more. */
+  function accuse(peer: string, reason: string): void {
+    observer.answered('bad')
+    for (const height of planner.accuse(peer, now())) entries.delete(height)
+    peers.report(peer, reason, LIED)
+    pumpSoon()
+  }
+
+  /** Verifies the certificates whose validators are known by now. */
+  function judge(): void {
+    const due: { readonly entry: Entry; readonly which: 'own' | 'parent'; readonly certificate: Certificate; readonly validators: NonNullable<ReturnType<typeof validatorsAt>> }[] = []
+    for (const entry of entries.values()) {
+      if (entry.own === 'waiting') {
+        const validators = validatorsAt(engine.ledger, entry.height)
+        if (validators !== null) due.push({ entry, which: 'own', certificate: entry.certificate, validators })
       }
-      ready.set(first + i, { ...checked, from: peer })
-      feed()
+      if (entry.parent !== 'waiting' || entry.body === null) continue
+      const certificate = entry.body.body.parentCertificate
+      const validators = validatorsAt(engine.ledger, entry.height - 1)
+      if (certificate === null || certificate.height !== entry.height - 1 || certificate.blockId !== entry.header.parentId) entry.parent = 'wrong'
+      else if (isVerified(certificate)) entry.parent = 'right'
+      else if (validators !== null) due.push({ entry, which: 'parent', certificate, validators })
+    }
+    if (due.length === 0) return
+    for (const { entry, which } of due) entry[which] = 'checking'
+    void checkCertificates(due, genesisHash, pool).then((verdicts) => {
+      due.forEach(({ entry, which }, i) => {
+        if (!isCurrent(entry)) return
+        entry[which] = verdicts[i] === true ? 'right' : 'wrong'
+        if (which !== 'own') return
+        if (verdicts[i] === true) proven = Math.max(proven, entry.height)
+        else accuse(entry.from, 'bad_certificate')
+      })
+      pump()
+    }, ignoreAtClose)
+  }
+
+  /** A certificate that was verified beside the block that it is for. */
+  function isVerified(certificate: Certificate): boolean {
+    const beside = certificate.height === engine.ledger.height ? engine.headCertificate : entries.get(certificate.height)?.own === 'right' ? entries.get(certificate.height)!.certificate : null
+    return beside !== null && sameCertificate(beside, certificate)
+  }
+
+  /** Decodes the next block that is due, and lets the pool verify what it holds. One at a time: execution comes first. */
+  function verifyAhead(): void {
+    let ahead = 0
+    for (const height of [...entries.keys()].sort((a, b) => a - b)) {
+      const entry = entries.get(height)!
+      const size = Math.ceil(entry.block.length / HEARTBEAT_RECORD_SIZE)
+      if (entry.sound === 'waiting') {
+        if (ahead > 0 && ahead + size > MAX_HEARTBEATS_AHEAD) return
+        // A forged certificate costs nothing but its own check, where that can be made already.
+        const judged = entry.own === 'right' || validatorsAt(engine.ledger, height) === null
+        if (judged) {
+          verifyContent(entry)
+          pumpSoon()
+          return
+        }
+      }
+      ahead += size
     }
   }
 
+  function verifyContent(entry: Entry): void {
+    entry.sound = 'checking'
+    const content = checkContent(entry, genesisHash, mode, pool)
+    if (content === null) {
+      accuse(entry.from, 'wrong_body')
+      return
+    }
+    entry.body = content.block
+    content.sound.then((sound) => {
+      entry.sound = sound ? 'right' : 'wrong'
+      if (isCurrent(entry)) pump()
+    }, ignoreAtClose)
+  }
+
+  /** Hands the next block to the engine, if it is there and right. */
   function feed(): void {
-    const next = ready.get(engine.consensus.height)
-    if (next !== undefined && engine.phase !== 'committing') deliver(next)
+    if (engine.phase === 'committing') return
+    const { height } = engine.consensus
+    const entry = entries.get(height)
+    if (entry?.own !== 'right' || entry.body === null || [entry.parent, entry.sound].some((verdict) => verdict === 'waiting' || verdict === 'checking')) {
+      if (syncing) meter.stage(entry === undefined ? 'network' : 'verification', now())
+      return
+    }
+    if (entry.parent === 'wrong' || entry.sound === 'wrong') {
+      const what = entry.sound === 'wrong' ? 'holds a signature that does not verify' : 'shows a certificate of its parent that does not hold'
+      failed(new Failure('diverged', `More than two thirds signed the block of height ${height}, which ${what}`, 'Run verify, compare versions with other operators, and keep the data directory for study.'))
+      closed = true
+      return
+    }
+    entries.delete(height)
+    delivered = height
+    if (syncing) meter.stage('execution', now())
+    deliver({ block: markVerified(entry.body), certificate: markVerified(entry.certificate) })
+    if (syncing) meter.stage('disk', now())
   }
 
-  /** Verifies all signatures of a block from a peer. Null if anything is wrong. */
-  async function check(frame: Uint8Array, height: number): Promise<Checked | null> {
-    const size = frame.length < 4 ? -1 : readUint32(frame, 0)
-    if (size < 0 || size > frame.length - 4) return null
-    const certificate = decodeCertificate(frame.subarray(4, 4 + size))
-    const block = decodeBlock(frame.subarray(4 + size), genesisHash, digest)
-    if (!certificate.ok || !block.ok) return null
-    const { header, body } = block.value
-    if (header.height !== height || certificate.value.height !== height || certificate.value.blockId !== headerId(header)) return null
-    const { validators } = engine.ledger
-    if (!hasQuorum(certificate.value, validators)) return null
-    const rows = rowsOf(body.heartbeats.map(({ record }) => record), genesisHash)
-    const [{ valid }, others] = await Promise.all([
-      pool.heartbeats(rows),
-      pool.signatures([
-        ...body.transactions.map((transaction) => transactionSignature(transaction, genesisHash)),
-        ...certificateSignatures(certificate.value, genesisHash, validators),
-        ...(body.parentCertificate === null ? [] : certificateSignatures(body.parentCertificate, genesisHash, validators)),
-      ]),
-    ])
-    if (!valid.every((bit) => bit === 1) || others.includes(false)) return null
-    return { block: markVerified(block.value), certificate: markVerified(certificate.value) }
-  }
-
-  async function readFrame(height: number): Promise<Uint8Array> {
-    const [headerBytes, bodyBytes, certificate] = await Promise.all([store.header(height), store.body(height), store.certificate(height)])
-    const stored = headerBytes === undefined ? null : decodeStoredHeader(headerBytes)
-    if (stored === null || bodyBytes === undefined || certificate === undefined) throw corrupt(`block ${height} cannot be read`)
-    const { header } = stored
-    const body = openStoredBody(bodyBytes, header.timestampMs)
-    const heartbeats = Array.from({ length: body.heartbeats }, (_, i) => decodeHeartbeat(body.record(i, keyOf), '')!)
-    const transactions = body.transactions.map((encoded) => decodeTransaction(encoded, genesisHash)!)
-    const block = encodeBlock({ header, body: { parentCertificate: body.parentCertificate, heartbeats, transactions } })
-    const size = new Uint8Array(4)
-    writeUint32(size, 0, certificate.length)
-    return concat(size, certificate, block)
+  /** A pool that was closed answers nothing. */
+  function ignoreAtClose(error: unknown): void {
+    if (!closed) throw error
   }
 
   return {
-    noteHead(peer, height) {
-      if (heads.has(peer) || heads.size < MAX_PEERS) heads.set(peer, Math.max(heads.get(peer) ?? 0, height))
+    noteHead(peer, height, isProven = false) {
+      planner.noteHead(peer, height, now())
+      if (isProven) proven = Math.max(proven, height)
     },
-    forget: (peer) => void heads.delete(peer),
-    committed() {
-      ready.delete(engine.ledger.height)
-      feed()
+    forget: (peer) => planner.forget(peer),
+    committed(heartbeats) {
+      const { height } = engine.ledger
+      if (height !== delivered) tookPart = true
+      proven = Math.max(proven, height)
+      meter.committed(heartbeats, now())
+      pump()
     },
-    status: () => ({ syncing, target: target() }),
-    async serve(request) {
-      if (request.length !== 9) return null
-      const first = readUint64(request, 0)
-      const last = Math.min(first + Math.min(request[8]!, RANGE) - 1, store.head)
-      const frames: Uint8Array[] = []
-      let bytes = 0
-      for (let height = first; height >= 1 && height <= last && bytes < MAX_ANSWER_BYTES; height++) {
-        const frame = await readFrame(height)
-        bytes += frame.length
-        frames.push(frame)
-      }
-      return frames
+    status() {
+      const { height } = engine.ledger
+      const reached = Math.max(known(), height)
+      return { syncing, target: reached, progress: syncing ? meter.progress(reached - height, now()) : null }
     },
-    start: () => void (timer = clock.every(TICK_MS, tick)),
-    close: () => timer?.cancel(),
+    get heldBytes() {
+      return planner.heldBytes
+    },
+    start() {
+      timer = clock.every(TICK_MS, () => {
+        pump()
+        logProgress()
+      })
+    },
+    close() {
+      closed = true
+      timer?.cancel()
+    },
   }
 }
-

@@ -70,8 +70,8 @@ export function createCoreMetrics(metrics: Metrics, engine: Engine, store: Chain
     ['pulse_blocks_per_minute', 'Blocks committed in the last minute.', () => rates().blocksPerMinute],
     ['pulse_transactions_per_second', 'Transactions committed per second, over the last minute.', () => rates().transactionsPerSecond],
     ['pulse_mempool_heartbeats', 'Heartbeats that wait.', () => engine.heartbeats.count],
-    ['pulse_mempool_transactions', 'Transactions that wait.', () => engine.transfers.count],
-    ['pulse_mempool_bytes', 'Size of all that wait.', () => engine.heartbeats.sizeBytes + engine.transfers.sizeBytes],
+    ['pulse_mempool_transactions', 'Transactions that wait.', () => engine.transfers.count + engine.governance.count],
+    ['pulse_mempool_bytes', 'Size of all that wait.', () => engine.heartbeats.sizeBytes + engine.transfers.sizeBytes + engine.governance.sizeBytes],
     ['pulse_consensus_round', 'Round of the height that is being decided; -1 while it waits.', () => engine.consensus.round],
     ['pulse_store_height', 'Height of the last block on disk.', () => store.head],
   ]

@@ -2,7 +2,7 @@
 // tells whether to forward a message, and whether its sender broke the rules.
 
 import { fromBin, toBin } from '../base/bytes.ts'
-import { hasVote } from '../consensus/consensus.ts'
+import { hasVote, teachesQuorum } from '../consensus/consensus.ts'
 import { tagKey } from '../crypto/keys.ts'
 import { markVerified } from '../crypto/verified.ts'
 import { precheckHeartbeat, precheckTransaction } from '../engine/admission.ts'
@@ -19,12 +19,13 @@ import { REASONS } from '../protocol/reason.ts'
 import { decodeTransaction, transactionSignatures } from '../protocol/transaction.ts'
 import type { Vote } from '../protocol/vote.ts'
 import { decodeVote, encodeVote, voteMessage } from '../protocol/vote.ts'
+import { validatorsAt } from '../ledger/validators-at.ts'
 import { decodeAnnouncement } from './announcement.ts'
 import type { Assembler } from './assembler.ts'
-import { certificateSignatures } from './assembler.ts'
 import type { ChainSync } from './chain-sync.ts'
 import { FRAME } from './frames.ts'
 import type { Runner } from './runner.ts'
+import { checkCertificates } from './sync-check.ts'
 import type { VerifyPool } from './verify-pool.ts'
 
 export interface GossipDependencies {
@@ -54,6 +55,8 @@ export function createGossip({ engine, runner, pool, assembler, sync, clock, obs
   const { genesisHash } = engine.ledger
 
   async function heartbeats(data: Uint8Array): Promise<GossipVerdict> {
+    // They would be too old, or in a block already, before this node can use them.
+    if (sync.status().syncing) return ignore('syncing')
     const bundle = decodeBundle(data)
     if (!bundle.ok) return reject(bundle.error)
     const { witness, signature, records } = bundle.value
@@ -117,6 +120,7 @@ export function createGossip({ engine, runner, pool, assembler, sync, clock, obs
       votes.push(decoded.value)
     }
     if (votes.length > engine.ledger.validators.length) return reject('malformed')
+    if (votes[0]?.height === engine.consensus.height && !teachesQuorum(engine.consensus, votes)) return ignore('nothing_new')
     const valid = await verifyVotes(votes)
     if (valid !== true) return valid === null ? ignore('height') : reject('bad_signature')
     runner.deliver({ kind: 'quorum', votes: votes.map(markVerified) })
@@ -133,12 +137,17 @@ export function createGossip({ engine, runner, pool, assembler, sync, clock, obs
     const decoded = decodeAnnouncement(data)
     if (!decoded.ok) return reject(decoded.error)
     const { header, certificate } = decoded.value
-    const { validators, height } = engine.ledger
-    if (header.height <= height) return ignore('old')
-    const valid = !(await pool.signatures(certificateSignatures(certificate, genesisHash, validators))).includes(false)
-    // Far ahead the validators may be others: what we cannot judge we do not forward, but a hint it is.
-    if (!valid) return header.height === height + 1 ? reject('bad_certificate') : ignore('height')
-    sync.noteHead(from, header.height)
+    const { ledger } = engine
+    if (header.height <= ledger.height) return ignore('old')
+    const validators = validatorsAt(ledger, header.height)
+    if (validators === null) {
+      // In a later epoch the validators may be others: what we cannot judge we do not forward, but a hint it is.
+      sync.noteHead(from, header.height)
+      return ignore('height')
+    }
+    const [valid] = await checkCertificates([{ certificate, validators }], genesisHash, pool)
+    if (valid !== true) return reject('bad_certificate')
+    sync.noteHead(from, header.height, true)
     if (header.height !== engine.consensus.height) return ACCEPT
     const votes = certificate.signatures.map(({ validator, signature }): Vote => ({
       height: certificate.height,

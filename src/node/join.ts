@@ -10,6 +10,7 @@ import { version } from '../ops/version.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { genesisHash } from '../protocol/genesis.ts'
 import type { Network } from '../network/network.ts'
+import type { Serve } from '../network/reqresp.ts'
 import type { CoreClient } from './core-client.ts'
 import type { PeerHead } from './peer-port.ts'
 import { join } from 'node:path'
@@ -26,10 +27,29 @@ export interface JoinOptions {
   readonly metrics: Metrics
 }
 
+/** Answers with blocks that are on their way at once: each may hold 10 MiB until its peer has taken it. */
+const MAX_BLOCK_ANSWERS = 8
+
 /** Starts the network. @throws Failure `port` */
 export async function joinNetwork({ config, paths, genesis, core, head, logger, clock, metrics }: JoinOptions): Promise<Network> {
   // libp2p takes a while to load; the core starts meanwhile.
   const { createNetwork } = await import('../network/network.ts')
+  let sendingBlocks = 0
+
+  async function* blocks(data: Uint8Array): AsyncGenerator<Uint8Array> {
+    sendingBlocks++
+    try {
+      yield* (await core.methods.peerRequest('blocks', data)) ?? []
+    } finally {
+      sendingBlocks--
+    }
+  }
+
+  const serve: Serve = (protocol, data) => {
+    if (protocol !== 'blocks') return core.methods.peerRequest(protocol, data)
+    return sendingBlocks < MAX_BLOCK_ANSWERS ? blocks(data) : Promise.resolve(null)
+  }
+
   const network = await createNetwork(
     {
       keys: readKeyFile(paths.nodeKey, 'ed25519'),
@@ -48,7 +68,7 @@ export async function joinNetwork({ config, paths, genesis, core, head, logger, 
       metrics,
       handlers: {
         gossip: (topic, data, from) => core.methods.gossip(topic, data, from),
-        request: (protocol, data) => core.methods.peerRequest(protocol, data),
+        request: serve,
         status: head,
         peerStatus: (peer, status) => void core.methods.peerStatus(peer, status).catch(() => {}),
         peerGone: (peer) => void core.methods.peerGone(peer).catch(() => {}),

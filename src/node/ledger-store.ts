@@ -14,12 +14,28 @@ import { decodeCertificate, encodeCertificate } from '../protocol/certificate.ts
 import type { Genesis } from '../protocol/genesis.ts'
 import { headerId } from '../protocol/header.ts'
 import { transactionId } from '../protocol/transaction.ts'
+import { totalPower } from '../protocol/validators.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import { encodeStoredBody } from './body-codec.ts'
+import type { StoredHeader } from './header-codec.ts'
 import { decodeStoredHeader, encodeStoredHeader } from './header-codec.ts'
 
+/** What lists of blocks show beside a header. @param ledger before the block */
+export function storedHeader({ validators }: Ledger, { block: { header, body }, execution }: ExecutedBlock, certificate: Certificate, bodyBytes: number): StoredHeader {
+  return {
+    header,
+    heartbeats: body.heartbeats.length,
+    transactions: body.transactions.length,
+    minted: execution.minted,
+    bodyBytes,
+    power: certificate.signatures.reduce((sum, { validator }) => sum + validators[validator]!.power, 0),
+    totalPower: totalPower(validators),
+  }
+}
+
 /** @param ledger before the block */
-export function blockCommit(ledger: Ledger, { id, block, execution }: ExecutedBlock, certificate: Certificate): BlockCommit {
+export function blockCommit(ledger: Ledger, executed: ExecutedBlock, certificate: Certificate): BlockCommit {
+  const { id, block, execution } = executed
   const { header, body } = block
   const { accounts: patch } = execution
   const opened = openedKeys(ledger, execution.accounts)
@@ -33,7 +49,7 @@ export function blockCommit(ledger: Ledger, { id, block, execution }: ExecutedBl
   return {
     height: header.height,
     blockId: fromBin(id),
-    header: encodeStoredHeader({ header, heartbeats: body.heartbeats.length, transactions: body.transactions.length, minted: execution.minted, bodyBytes: storedBody.length }),
+    header: encodeStoredHeader(storedHeader(ledger, executed, certificate, storedBody.length)),
     body: storedBody,
     certificate: encodeCertificate(certificate),
     // The accounts of the genesis are stored with the first block.

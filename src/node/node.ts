@@ -6,10 +6,12 @@ import { DEFAULT_API_OPTIONS } from '../api/options.ts'
 import type { Admin, AdminHandlers } from '../ops/admin.ts'
 import { adminSocketOf, createAdmin } from '../ops/admin.ts'
 import { systemClock } from '../ops/clock.ts'
+import { withCredentials } from '../ops/credentials.ts'
 import { prepareDataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import type { Logger } from '../ops/logger.ts'
 import { createMetrics } from '../ops/metrics.ts'
+import type { Progress } from '../ops/notify.ts'
 import type { Config } from '../ops/settings.ts'
 import { version } from '../ops/version.ts'
 import type { Network } from '../network/network.ts'
@@ -24,6 +26,8 @@ export interface NodeOptions {
   readonly config: Config
   readonly genesis: Genesis
   readonly logger: Logger
+  /** Where credentials of systemd are named. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 export interface Node {
@@ -33,14 +37,16 @@ export interface Node {
   stop(): Promise<void>
   /** Resolves if the node must stop. */
   readonly failed: Promise<Failure>
+  /** Resolves if every thread, the database and the disk have made progress just now. */
+  progress(): Promise<Progress>
 }
 
 /** How often the core is asked whether it goes on. */
 const REFRESH_MS = 500
 
-export async function createNode({ config, genesis, logger }: NodeOptions): Promise<Node> {
+export async function createNode({ config, genesis, logger, env = {} }: NodeOptions): Promise<Node> {
   const clock = systemClock
-  const paths = prepareDataDir(config.dataDir)
+  const paths = withCredentials(prepareDataDir(config.dataDir), env)
   const core = startCore({ paths, genesis, config }, logger)
   const metrics = createMetrics({ labels: {}, clock, thread: 'main', processMetrics: true })
   const listeners = new Set<(event: NodeEvent) => void>()
@@ -110,7 +116,12 @@ export async function createNode({ config, genesis, logger }: NodeOptions): Prom
 
   const stop = (): Promise<void> => (stopping ??= shutDown())
 
-  return { start, stop, failed: core.failed.then(asFailure) }
+  async function progress(): Promise<Progress> {
+    const { height } = await core.methods.progress()
+    return { height, peers: network?.peers().length ?? 0, reasons: [...reasons.own, ...reasons.core] }
+  }
+
+  return { start, stop, failed: core.failed.then(asFailure), progress }
 }
 
 const adminHandlers = (network: Network): AdminHandlers => ({

@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto'
 import { concat, concatAll, toBin } from '../base/bytes.ts'
 import type { ChainStore } from '../chain/store.ts'
 import type { KeyBin } from '../crypto/keys.ts'
+import { nodeKeyOfPeer } from '../crypto/peer-id.ts'
 import type { KeyPair } from '../crypto/sign.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { GossipVerdict } from '../network/gossip.ts'
@@ -21,13 +22,15 @@ import { encodeAnnouncement } from './announcement.ts'
 import { createAssembler } from './assembler.ts'
 import { createBundler } from './bundler.ts'
 import { createChainSync } from './chain-sync.ts'
-import type { SyncStatus } from './chain-sync.ts'
+import type { SyncObserver, SyncStatus } from './chain-sync.ts'
 import { FRAME } from './frames.ts'
 import { createGossip } from './gossip.ts'
 import { decodeStoredHeader } from './header-codec.ts'
 import type { Outgoing, PeerHead, PeerPort } from './peer-port.ts'
 import { missingFor, ownHave } from './rounds.ts'
 import type { Runner } from './runner.ts'
+import type { VerifyMode } from './sync-check.ts'
+import { createBlockServer } from './sync-serve.ts'
 import type { VerifyPool } from './verify-pool.ts'
 
 /** A node compares what it has with a random peer's this often. */
@@ -45,6 +48,11 @@ export interface PeersDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly keyOf: (index: number) => KeyBin | undefined
+  /** What is checked of blocks when catching up. */
+  readonly verify: VerifyMode
+  readonly syncObserver: SyncObserver
+  /** The node cannot go on. */
+  readonly failed: (error: unknown) => void
   readonly observe: (kind: 'heartbeat' | 'transaction', reason: Reason | null, count: number) => void
 }
 
@@ -55,11 +63,12 @@ export interface Peers {
   request(protocol: RequestProtocol, data: Uint8Array): Promise<Uint8Array[] | null>
   peerStatus(peer: string, head: PeerHead): void
   peerGone(peer: string): void
-  status(): SyncStatus & { readonly peers: number }
+  status(): SyncStatus & { readonly peers: number; /** Bytes of fetched blocks that wait. */ readonly heldBytes: number }
   close(): void
 }
 
-export function createPeers({ engine, store, pool, port, witness, clock, logger, keyOf, observe }: PeersDependencies): Peers {
+export function createPeers(dependencies: PeersDependencies): Peers {
+  const { engine, store, pool, port, witness, clock, logger, keyOf, verify, syncObserver, failed, observe } = dependencies
   const { genesisHash } = engine.ledger
   const connected: string[] = []
   let runner: Runner | null = null
@@ -67,7 +76,18 @@ export function createPeers({ engine, store, pool, port, witness, clock, logger,
   let comparing = false
 
   const deliver: Runner['deliver'] = (input) => runner?.deliver(input)
-  const sync = createChainSync({ engine, store, pool, peers: port, clock, logger, keyOf, deliver: (decided) => deliver({ kind: 'decided', ...decided }) })
+  const sync = createChainSync({
+    engine,
+    pool,
+    peers: port,
+    clock,
+    logger,
+    mode: verify,
+    observer: syncObserver,
+    deliver: (decided) => deliver({ kind: 'decided', ...decided }),
+    failed,
+  })
+  const server = createBlockServer(store, keyOf)
   const assembler = createAssembler({ engine, pool, peers: port, deliver: (proposed) => deliver({ kind: 'proposal', proposed }) })
   const bundler = createBundler(witness, genesisHash, (bundle) => port.publish('heartbeats', bundle), clock)
   const submit: Runner['submit'] = (make) => runner?.submit(make) ?? Promise.resolve([])
@@ -81,7 +101,8 @@ export function createPeers({ engine, store, pool, port, witness, clock, logger,
   /** Shows one peer what we have; it answers with what we lack. */
   async function compare(): Promise<void> {
     const peer = connected.length === 0 ? undefined : connected[randomInt(connected.length)]
-    if (peer === undefined || comparing) return
+    // Who is far behind asks for blocks, not for votes.
+    if (peer === undefined || comparing || sync.status().syncing) return
     comparing = true
     try {
       for (const frame of await port.request(peer, 'round', encodeHave(ownHave(engine)), COMPARE_LIMITS)) {
@@ -135,8 +156,10 @@ export function createPeers({ engine, store, pool, port, witness, clock, logger,
       },
       transaction: (transaction) => tell('transfers', () => encodeTransaction(transaction)),
       committed({ block }, certificate) {
-        sync.committed()
-        tell('blocks', () => framed(FRAME.announcement, encodeAnnouncement({ header: block.header, certificate })))
+        const { syncing } = sync.status()
+        sync.committed(block.body.heartbeats.length)
+        // What is caught up on is news to nobody.
+        if (!syncing) tell('blocks', () => framed(FRAME.announcement, encodeAnnouncement({ header: block.header, certificate })))
       },
     },
     start(running) {
@@ -152,19 +175,21 @@ export function createPeers({ engine, store, pool, port, witness, clock, logger,
         case 'heartbeats':
           return answerHeartbeats(data)
         case 'blocks':
-          return sync.serve(data)
+          return server.serve(data)
       }
     },
     peerStatus(peer, { height }) {
       if (!connected.includes(peer)) connected.push(peer)
       sync.noteHead(peer, height)
+      const nodeKey = nodeKeyOfPeer(peer)
+      if (nodeKey !== null) deliver({ kind: 'head', nodeKey: toBin(nodeKey), height })
     },
     peerGone(peer) {
       const at = connected.indexOf(peer)
       if (at >= 0) connected.splice(at, 1)
       sync.forget(peer)
     },
-    status: () => ({ ...sync.status(), peers: connected.length }),
+    status: () => ({ ...sync.status(), peers: connected.length, heldBytes: sync.heldBytes }),
     close() {
       timer?.cancel()
       sync.close()

@@ -1,6 +1,6 @@
 // Reads of the committed chain and of what waits, for the API. Everything here is answered by the core thread.
 
-import type { AccountView, BlockItems, BlockRef, BlockView, HeartbeatView, TransactionView } from '../api/backend.ts'
+import type { AccountView, BlockItems, BlockRef, BlockView, HeartbeatView, ParamsView, TransactionView, ValidatorsView } from '../api/backend.ts'
 import { binToHex, toBin } from '../base/bytes.ts'
 import type { ChainStore } from '../chain/store.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -10,10 +10,12 @@ import { headerId } from '../protocol/header.ts'
 import { decodeTransaction } from '../protocol/transaction.ts'
 import type { StoredBody } from './body-codec.ts'
 import { openStoredBody } from './body-codec.ts'
+import { paramsView, validatorsView } from './governance-views.ts'
 import type { StoredHeader } from './header-codec.ts'
 import { decodeStoredHeader } from './header-codec.ts'
 import { corrupt } from './ledger-store.ts'
-import { accountView, blockView, heartbeatView, transactionView } from './views.ts'
+import { transactionView } from './transaction-view.ts'
+import { accountView, blockView, heartbeatView } from './views.ts'
 
 export interface Reads {
   block(ref: BlockRef): Promise<BlockView | null>
@@ -23,6 +25,8 @@ export interface Reads {
   account(key: Uint8Array): AccountView | null
   accounts(from: number, limit: number): AccountView[]
   transaction(id: Uint8Array): Promise<TransactionView | null>
+  validators(): ValidatorsView
+  params(): ParamsView
 }
 
 export function createReads(engine: Engine, store: ChainStore): Reads {
@@ -46,7 +50,7 @@ export function createReads(engine: Engine, store: ChainStore): Reads {
     if (stored === null) return null
     const certificate = decodeCertificate((await store.certificate(height)) ?? new Uint8Array(0))
     if (!certificate.ok) throw corrupt(`the certificate of block ${height} cannot be read`)
-    return blockView(stored, certificate.value, engine.ledger.validators)
+    return blockView(stored, certificate.value)
   }
 
   async function bodyOf(ref: BlockRef): Promise<{ stored: StoredHeader; body: StoredBody } | null> {
@@ -107,13 +111,17 @@ export function createReads(engine: Engine, store: ChainStore): Reads {
     },
 
     async transaction(id) {
-      const waiting = engine.transfers.find(toBin(id))
+      const name = toBin(id)
+      const waiting = engine.transfers.find(name) ?? engine.governance.find(name)
       if (waiting !== null) return transactionView(waiting, null)
       const place = await store.transactionPlace(id)
       if (place === undefined) return null
       const found = await reads.blockTransactions(place.height, place.index, 1)
       return found?.items[0] ?? null
     },
+
+    validators: () => validatorsView(engine.ledger),
+    params: () => paramsView(engine.ledger),
   }
   return reads
 }

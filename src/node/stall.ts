@@ -6,12 +6,18 @@ import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/logger.ts'
 import { isQuorum, totalPower } from '../protocol/validators.ts'
 import type { SyncStatus } from './chain-sync.ts'
+import type { Progress } from './sync-progress.ts'
 
 /** A height that is being decided for longer than this is stalled. */
 const STALLED_MS = 5_000
 const TICK_MS = 500
 /** Rounds, ours and those before it, whose voters count as heard. */
 const ROUNDS_HEARD = 2
+
+/** `The node catches up: height 120 of 2000, ready in about 35 s.` */
+function catchingUp(height: number, target: number, { etaS }: Progress): string {
+  return `The node catches up: height ${height} of ${target}, ${etaS === null ? 'nothing has come yet' : `ready in about ${etaS} s`}.`
+}
 
 export interface StallWatch {
   /** One sentence each; empty if all is well. */
@@ -41,8 +47,9 @@ export function createStallWatch(engine: Engine, sync: () => SyncStatus, clock: 
   }
 
   function tick(): void {
-    const deciding = engine.phase === 'deciding'
-    if (!deciding || engine.consensus.height !== height) sinceMs = deciding ? clock.monotonicMs() : null
+    // Most heights wait for a while before they are decided, and many are over before they are seen here.
+    if (engine.phase !== 'deciding') sinceMs = null
+    else if (sinceMs === null || engine.consensus.height !== height) sinceMs = clock.monotonicMs()
     height = engine.consensus.height
     if (isStalled() === stalled) return
     stalled = !stalled
@@ -59,8 +66,8 @@ export function createStallWatch(engine: Engine, sync: () => SyncStatus, clock: 
 
   return {
     reasons() {
-      const { syncing, target } = sync()
-      if (syncing) return [`The node catches up: height ${engine.ledger.height} of ${target}.`]
+      const { target, progress } = sync()
+      if (progress !== null) return [catchingUp(engine.ledger.height, target, progress)]
       return isStalled() ? [stallReason()] : []
     },
     start: () => void (timer = clock.every(TICK_MS, tick)),

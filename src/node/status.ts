@@ -34,10 +34,12 @@ export function createStatusReads({ engine, store, observed, peers, clock }: Sta
 
   return {
     status() {
-      const { ledger, heartbeats, transfers } = engine
-      const { syncing, peers: connected } = peers.status()
+      const { ledger, heartbeats, transfers, governance } = engine
+      const { syncing, target, progress, peers: connected } = peers.status()
+      const bases = new Map(ledger.governance.members.map(({ key, base }) => [key, base]))
       return {
         syncing,
+        sync: progress === null ? null : { target, ...progress },
         height: ledger.height,
         headId: binToHex(ledger.headId),
         timestampMs: ledger.timestampMs,
@@ -48,10 +50,14 @@ export function createStatusReads({ engine, store, observed, peers, clock }: Sta
         consensus: { height: engine.consensus.height, ...position() },
         lives: observed.liveLives(),
         accounts: ledger.accounts.count,
-        mempool: { heartbeats: heartbeats.count, transactions: transfers.count, bytes: heartbeats.sizeBytes + transfers.sizeBytes },
+        mempool: {
+          heartbeats: heartbeats.count,
+          transactions: transfers.count + governance.count,
+          bytes: heartbeats.sizeBytes + transfers.sizeBytes + governance.sizeBytes,
+        },
         ...observed.rates(),
         peers: connected,
-        validators: ledger.validators.map(({ key, power }) => ({ key: binToHex(key), power })),
+        validators: ledger.validators.map(({ key, power }) => ({ key: binToHex(key), power, base: bases.get(key) ?? 0 })),
       }
     },
 

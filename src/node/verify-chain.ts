@@ -28,8 +28,8 @@ import { decodeTransaction, transactionSignatures } from '../protocol/transactio
 import { certificateSignatures } from './assembler.ts'
 import { openStoredBody } from './body-codec.ts'
 import type { StoredHeader } from './header-codec.ts'
-import { decodeStoredHeader } from './header-codec.ts'
-import { corrupt, loadChain } from './ledger-store.ts'
+import { decodeStoredHeader, encodeStoredHeader } from './header-codec.ts'
+import { corrupt, loadChain, storedHeader } from './ledger-store.ts'
 import type { VerifyPool } from './verify-pool.ts'
 import { createVerifyPool } from './verify-pool.ts'
 
@@ -143,8 +143,8 @@ async function replay(store: ChainStore, pool: VerifyPool, start: Ledger, onProg
     if (certificate.height !== height || certificate.blockId !== id) throw wrong(height, 'its certificate is not for it')
     if ((await read.signed) !== true) throw wrong(height, 'a certificate has no quorum, or a signature that does not verify')
     const { execution } = result.value
-    const counted = stored.heartbeats === body.heartbeats.length && stored.transactions === body.transactions.length
-    if (!counted || stored.minted !== execution.minted) throw wrong(height, 'the summary beside its header does not follow from its content')
+    const summary = storedHeader(ledger, result.value, certificate, stored.bodyBytes)
+    if (!equalBytes(encodeStoredHeader(stored), encodeStoredHeader(summary))) throw wrong(height, 'the summary beside its header does not follow from its content')
     const known = ledger.accounts.count
     ledger = applyExecution(ledger, execution, id)
     for (let index = known; index < ledger.accounts.count; index++) {

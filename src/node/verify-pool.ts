@@ -15,7 +15,7 @@ export interface SignatureItem {
 }
 
 export type VerifyJob =
-  | { readonly kind: 'heartbeats'; /** n × 245 bytes */ readonly rows: Uint8Array }
+  | { readonly kind: 'heartbeats'; /** n × 245 bytes */ readonly rows: Uint8Array; readonly hashes: boolean }
   | { readonly kind: 'signatures'; readonly items: readonly SignatureItem[] }
 
 export interface VerifyResult {
@@ -28,8 +28,8 @@ export interface VerifyResult {
 export interface VerifyPool {
   /** Heartbeats that wait for their turn, over all threads: who asks strangers for more should look here first. */
   readonly waiting: number
-  /** @param rows n × 245 bytes: message ‖ signature */
-  heartbeats(rows: Uint8Array): Promise<VerifyResult>
+  /** @param rows n × 245 bytes: message ‖ signature. @param hashes false for who knows them already: then there are none */
+  heartbeats(rows: Uint8Array, hashes?: boolean): Promise<VerifyResult>
   signatures(items: readonly SignatureItem[]): Promise<boolean[]>
   close(): Promise<void>
 }
@@ -101,7 +101,8 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
     const rows = new Uint8Array(count * HEARTBEAT_ROW_SIZE)
     tasks.forEach(({ batch, row }, i) => rows.set(rowOf(batch.rows, row), i * HEARTBEAT_ROW_SIZE))
     shard.running = tasks
-    shard.worker.postMessage({ kind: 'heartbeats', rows } satisfies VerifyJob, [rows.buffer])
+    const hashes = tasks.some(({ batch }) => batch.hashes.length > 0)
+    shard.worker.postMessage({ kind: 'heartbeats', rows, hashes } satisfies VerifyJob, [rows.buffer])
   }
 
   function finish(shard: Shard, result: VerifyResult): void {
@@ -115,7 +116,7 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
       }
       const { batch, row } = task
       batch.valid[row] = result.valid[i]!
-      batch.hashes.set(result.hashes.subarray(i * 64, i * 64 + 64), row * 64)
+      if (batch.hashes.length > 0) batch.hashes.set(result.hashes.subarray(i * 64, i * 64 + 64), row * 64)
       if (--batch.left === 0) batch.resolve({ valid: batch.valid, hashes: batch.hashes })
     })
   }
@@ -124,12 +125,12 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
     get waiting() {
       return shards.reduce((sum, shard) => sum + shard.waiting.length, 0)
     },
-    heartbeats(rows) {
+    heartbeats(rows, hashes = true) {
       const count = rows.length / HEARTBEAT_ROW_SIZE
       assert(Number.isInteger(count), 'rows are whole')
       if (count === 0) return Promise.resolve({ valid: new Uint8Array(0), hashes: new Uint8Array(0) })
       return new Promise((resolve) => {
-        const batch: Batch = { rows, valid: new Uint8Array(count), hashes: new Uint8Array(count * 64), left: count, resolve }
+        const batch: Batch = { rows, valid: new Uint8Array(count), hashes: new Uint8Array(hashes ? count * 64 : 0), left: count, resolve }
         for (let row = 0; row < count; row++) {
           const shard = shards[rows[row * HEARTBEAT_ROW_SIZE + SHARD_BYTE]! % threads]!
           enqueue(shard, { kind: 'row', batch, row })

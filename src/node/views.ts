@@ -1,6 +1,6 @@
-// What the API shows of blocks, accounts and transactions.
+// What the API shows of blocks and accounts.
 
-import type { AccountView, BlockView, HeartbeatView, TransactionView } from '../api/backend.ts'
+import type { AccountView, BlockView, HeartbeatView } from '../api/backend.ts'
 import { binToHex, toHex } from '../base/bytes.ts'
 import { sha256 } from '../crypto/hash.ts'
 import { keyBinToText, keyToText } from '../crypto/keys.ts'
@@ -12,16 +12,11 @@ import { headerId } from '../protocol/header.ts'
 import {
   decodeHeartbeat, heartbeatDeviceKey, heartbeatEvidence, heartbeatFields, heartbeatMessage, heartbeatSignature, heartbeatWitness,
 } from '../protocol/heartbeat.ts'
-import type { Transaction } from '../protocol/transaction.ts'
-import type { ValidatorSet } from '../protocol/validators.ts'
-import { totalPower } from '../protocol/validators.ts'
+import { toBase64 } from './base64.ts'
 import { corrupt } from './ledger-store.ts'
 import type { StoredHeader } from './header-codec.ts'
 
-const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')
-
-/** @param validators the set of that height */
-export function blockView({ header, heartbeats, transactions, minted, bodyBytes }: StoredHeader, certificate: Certificate, validators: ValidatorSet): BlockView {
+export function blockView({ header, heartbeats, transactions, minted, bodyBytes, power, totalPower }: StoredHeader, certificate: Certificate): BlockView {
   const { version, height, timestampMs, lives, weightPpm } = header
   return {
     id: binToHex(headerId(header)),
@@ -43,12 +38,7 @@ export function blockView({ header, heartbeats, transactions, minted, bodyBytes 
     transactions,
     reward: minted.toString(),
     sizeBytes: bodyBytes,
-    certificate: {
-      round: certificate.round,
-      signatures: certificate.signatures.length,
-      power: certificate.signatures.reduce((sum, { validator }) => sum + (validators[validator]?.power ?? 0), 0),
-      totalPower: totalPower(validators),
-    },
+    certificate: { round: certificate.round, signatures: certificate.signatures.length, power, totalPower },
   }
 }
 
@@ -64,23 +54,7 @@ export function heartbeatView(record: Uint8Array, genesisHash: Uint8Array): Hear
     rateLevel: heartbeat.rateLevel,
     motionLevel: heartbeat.motionLevel,
     evidence: toHex(heartbeatEvidence(record)),
-    signature: base64(heartbeatSignature(record)),
-  }
-}
-
-/** @param height of the block that holds it; null while it waits */
-export function transactionView({ transfer }: Transaction, height: number | null): TransactionView {
-  return {
-    id: binToHex(transfer.id),
-    kind: 'transfer',
-    sender: keyBinToText(transfer.sender),
-    recipient: keyBinToText(transfer.recipient),
-    amount: transfer.amount.toString(),
-    nonce: transfer.nonce,
-    expiryHeight: transfer.expiryHeight,
-    memo: new TextDecoder('utf-8', { ignoreBOM: true }).decode(transfer.memo),
-    signature: base64(transfer.signature),
-    height,
+    signature: toBase64(heartbeatSignature(record)),
   }
 }
 

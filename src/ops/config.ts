@@ -75,7 +75,7 @@ export function readConfig({ flags = {}, file, env = {} }: ConfigSources): Loade
   const members = readFile(path, named !== undefined, problems)
   for (const [key, value] of Object.entries(members ?? {})) {
     const name = SETTING_NAMES.find((known) => known === key)
-    if (name === undefined) problems.push(unknown(`key "${printable(key)}"`, `file ${path}`, nearest(key, SETTING_NAMES)))
+    if (name === undefined) problems.push(unknownKey(key, `file ${path}`))
     else if (name === 'dataDir' && named === undefined) problems.push(cannotNameItself(path))
     else take(name, { layer: 'file', text: `file ${path}` }, value, settingOf(name).type.fromJson(value))
   }
@@ -100,6 +100,15 @@ export function readConfig({ flags = {}, file, env = {} }: ConfigSources): Loade
     })
   }
   return { config, origins: origins as Record<SettingName, Origin>, file: members === null ? null : path, problems }
+}
+
+/** What is wrong with members that are to become a configuration file. @param where they come from, as `user-data` */
+export function checkMembers(members: Readonly<Record<string, unknown>>, where: string): ConfigProblem[] {
+  return Object.entries(members).flatMap(([key, value]) => {
+    const name = SETTING_NAMES.find((known) => known === key)
+    if (name === undefined) return [unknownKey(key, where)]
+    return settingOf(name).type.fromJson(value) === undefined ? [wrongValue(name, { layer: 'file', text: where }, value)] : []
+  })
 }
 
 function readFile(path: string, required: boolean, problems: ConfigProblem[]): Record<string, unknown> | null {
@@ -131,6 +140,8 @@ function wrongValue(name: SettingName, origin: Origin, shown: unknown): ConfigPr
   return { cause: `${name} is ${value} (${origin.text})`, remedy: `It must be ${settingOf(name).type.mustBe}.` }
 }
 
+const unknownKey = (key: string, where: string): ConfigProblem => unknown(`key "${printable(key)}"`, where, nearest(key, SETTING_NAMES))
+
 function unknown(what: string, where: string, suggestion: string | null): ConfigProblem {
   const remedy = suggestion === null ? 'See pulse-node config show for the names.' : `Did you mean ${suggestion}?`
   return { cause: `Unknown ${what} (${where})`, remedy }
@@ -144,13 +155,13 @@ function cannotNameItself(path: string): ConfigProblem {
 }
 
 /** Short, and without control characters. */
-function printable(text: string): string {
+export function printable(text: string): string {
   const plain = text.replace(/\p{Cc}+/gu, ' ')
   return plain.length <= 60 ? plain : plain.slice(0, 57) + '…'
 }
 
 /** The known name that is spelt most alike, or null if none is. */
-function nearest(name: string, known: readonly string[]): string | null {
+export function nearest(name: string, known: readonly string[]): string | null {
   const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '')
   let best: string | null = null
   let least = 3

@@ -30,25 +30,29 @@ export function writeKeyFile(path: string, keys: KeyPair): void {
   }
 }
 
+/** Mode bits that a key file must not have. */
+const PRIVATE_MODE_MASK = 0o077
+
 /**
  * @param curve the only curve that is accepted here; any if left out
+ * @param modeMask mode bits that the file must not have
  * @throws Failure `config` if the file is missing, readable by others or no key file, `storage` if it cannot be read
  */
-export function readKeyFile(path: string, curve?: Curve): KeyPair {
-  const keys = parse(path, readPrivately(path))
+export function readKeyFile(path: string, curve?: Curve, modeMask: number = PRIVATE_MODE_MASK): KeyPair {
+  const keys = parse(path, readPrivately(path, modeMask))
   if (curve !== undefined && keys.curve !== curve) {
     throw new Failure('config', `The key in ${path} is on the curve ${keys.curve}, not ${curve}`, 'Choose the key file that belongs here.')
   }
   return keys
 }
 
-function readPrivately(path: string): string {
+function readPrivately(path: string, modeMask: number): string {
   let file: number | undefined
   try {
     file = openSync(path, 'r')
     const stats = fstatSync(file)
     if (!stats.isFile()) throw broken(path, 'is not a regular file')
-    if ((stats.mode & 0o077) !== 0) {
+    if ((stats.mode & modeMask) !== 0) {
       throw new Failure('config', `The key file ${path} can be read or changed by other users`, `Run: chmod 600 ${path}`)
     }
     if (stats.size > MAX_KEY_FILE_BYTES) throw broken(path, `has more than ${MAX_KEY_FILE_BYTES} bytes`)

@@ -26,6 +26,7 @@ export const SETTINGS = {
   dataDir: setting('Node', path, './pulse-data', 'where keys, chain and configuration are'),
   simulate: setting('Node', integer(0, 100), 0, 'simulated hearts; development networks only', { bare: '3' }),
   verifyThreads: setting('Node', integer(1, 64), defaultVerifyThreads(), 'threads that verify signatures'),
+  verify: setting('Node', choice('full', 'certificates'), 'full', 'full: every signature when catching up; certificates: heartbeats in certified blocks are trusted'),
   shutdownTimeoutMs: setting('Node', integer(100, 600_000, 'ms'), 10_000, 'longest time that a graceful stop may take'),
 
   host: setting('Network', host, '0.0.0.0', 'address that the API listens on'),

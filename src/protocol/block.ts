@@ -44,14 +44,14 @@ const BlockSsz = new ContainerType({
 const NAMES_DEPTH = 31 - Math.clz32(MAX_BLOCK_HEARTBEATS)
 
 /** Root of the SSZ list of heartbeat names: List[Bytes32, 32768]. */
-export function namesRoot(heartbeats: readonly Heartbeat[]): Uint8Array {
+export function namesRoot(heartbeats: readonly Pick<Heartbeat, 'name'>[]): Uint8Array {
   const chunks = new Uint8Array(32 * heartbeats.length)
   heartbeats.forEach(({ name }, i) => copyBin(name, chunks, 32 * i))
   return mixInLength(merkleize(chunks, NAMES_DEPTH), heartbeats.length)
 }
 
 /** Root of the SSZ container { heartbeats: List[Bytes32, 32768], transactions: List[ByteList[16384], 8192] }. */
-export function bodyRoot(body: Pick<Body, 'heartbeats' | 'transactions'>): Uint8Array {
+export function bodyRoot(body: { readonly heartbeats: readonly Pick<Heartbeat, 'name'>[]; readonly transactions: Body['transactions'] }): Uint8Array {
   return hashPair(namesRoot(body.heartbeats), TransactionsSsz.hashTreeRoot(body.transactions.map(encodeTransaction)))
 }
 

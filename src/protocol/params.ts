@@ -143,44 +143,68 @@ export const ParamsSsz = new ContainerType({
 
 export const paramsRoot = (params: Params): Uint8Array => ParamsSsz.hashTreeRoot(params)
 
+type NumberName = { [Name in keyof Params]: Params[Name] extends number ? Name : never }[keyof Params]
+type AmountName = { [Name in keyof Params]: Params[Name] extends bigint ? Name : never }[keyof Params]
+
+const HOUR = 3_600_000
+const PPM = [0, 1_000_000] as const
+
+/** Least and largest value of each: part of consensus, since a change must keep to them. */
+export const PARAM_RANGES: Readonly<Record<NumberName, readonly [least: number, largest: number]>> = {
+  blockIntervalMs: [100, HOUR],
+  threshold: [1, MAX_BLOCK_HEARTBEATS],
+  maxHeartbeats: [1, MAX_BLOCK_HEARTBEATS],
+  maxTransactions: [1, MAX_BLOCK_TRANSACTIONS],
+  maxBodyBytes: [65_536, MAX_BODY_BYTES],
+  heartbeatMaxAgeMs: [1_000, HOUR],
+  heartbeatMaxFutureMs: [0, HOUR],
+  lifeMinIntervalMs: [1_000, HOUR],
+  aliveBlocks: [1, 1_000_000],
+  epochBlocks: [4, 1_000_000],
+  lifeWindowEpochs: [1, MAX_LIFE_WINDOW_EPOCHS],
+  enrolmentsPerEpoch: [0, 1_000_000],
+  rewardHalvingBlocks: [1, 1_000_000_000],
+  alphaPpm: PPM,
+  betaPpm: PPM,
+  gammaPpm: PPM,
+  continuityMs: [1_000, 24 * HOUR],
+  gapMs: [1_000, 24 * HOUR],
+  gapBlocks: [1, 1_000],
+  capLegacyPpm: PPM,
+  capNativePpm: PPM,
+  capAttestedPpm: PPM,
+  maxCreations: [0, MAX_BLOCK_TRANSACTIONS],
+  timeoutProposeMs: [10, HOUR],
+  timeoutProposeDeltaMs: [1, HOUR],
+  timeoutVoteMs: [10, HOUR],
+  timeoutVoteDeltaMs: [1, HOUR],
+  evidenceMaxBlocks: [1, 100_000_000],
+  evidenceMaxAgeMs: [HOUR, 365 * 24 * HOUR],
+  trustPeriodMs: [HOUR, 365 * 24 * HOUR],
+}
+
+const MAX_REWARD = 1_000_000n * COIN
+
+/** As above, in base units. */
+export const AMOUNT_RANGES: Readonly<Record<AmountName, readonly [least: bigint, largest: bigint]>> = {
+  rewardInitial: [0n, MAX_REWARD],
+  rewardFloor: [0n, MAX_REWARD],
+  accountMinimum: [0n, MAX_REWARD],
+}
+
 /** What is wrong with the parameters, one sentence each; empty if nothing is. */
 export function checkParams(params: Params): string[] {
   const problems: string[] = []
-  const range = (name: keyof Params, low: number, high: number): void => {
+  for (const [name, [low, high]] of Object.entries(PARAM_RANGES) as [NumberName, readonly [number, number]][]) {
     const value = params[name]
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) problems.push(`${name} must be an integer from ${low} to ${high}`)
+    if (!Number.isInteger(value) || value < low || value > high) problems.push(`${name} must be an integer from ${low} to ${high}`)
   }
-  const HOUR = 3_600_000
-  range('blockIntervalMs', 100, HOUR)
-  range('threshold', 1, MAX_BLOCK_HEARTBEATS)
-  range('maxHeartbeats', 1, MAX_BLOCK_HEARTBEATS)
-  range('maxTransactions', 1, MAX_BLOCK_TRANSACTIONS)
-  range('maxBodyBytes', 65_536, MAX_BODY_BYTES)
-  range('heartbeatMaxAgeMs', 1_000, HOUR)
-  range('heartbeatMaxFutureMs', 0, HOUR)
-  range('lifeMinIntervalMs', 1_000, HOUR)
-  range('aliveBlocks', 1, 1_000_000)
-  range('epochBlocks', 4, 1_000_000)
-  range('lifeWindowEpochs', 1, MAX_LIFE_WINDOW_EPOCHS)
-  range('enrolmentsPerEpoch', 0, 1_000_000)
-  range('rewardHalvingBlocks', 1, 1_000_000_000)
-  range('continuityMs', 1_000, 24 * HOUR)
-  range('gapMs', 1_000, 24 * HOUR)
-  range('gapBlocks', 1, 1_000)
-  for (const name of ['alphaPpm', 'betaPpm', 'gammaPpm', 'capLegacyPpm', 'capNativePpm', 'capAttestedPpm'] as const) range(name, 0, 1_000_000)
-  range('maxCreations', 0, MAX_BLOCK_TRANSACTIONS)
-  for (const name of ['timeoutProposeMs', 'timeoutVoteMs'] as const) range(name, 10, HOUR)
-  for (const name of ['timeoutProposeDeltaMs', 'timeoutVoteDeltaMs'] as const) range(name, 1, HOUR)
-  range('evidenceMaxBlocks', 1, 100_000_000)
-  range('evidenceMaxAgeMs', HOUR, 365 * 24 * HOUR)
-  range('trustPeriodMs', HOUR, 365 * 24 * HOUR)
+  for (const [name, [low, high]] of Object.entries(AMOUNT_RANGES) as [AmountName, readonly [bigint, bigint]][]) {
+    if (params[name] < low || params[name] > high) problems.push(`${name} must be from ${low} to ${high} base units`)
+  }
   if (params.lifeMinIntervalMs % 1_000 !== 0) problems.push('lifeMinIntervalMs must be whole seconds')
   if (params.threshold > params.maxHeartbeats) problems.push('threshold must not exceed maxHeartbeats')
   if (params.alphaPpm + params.betaPpm + params.gammaPpm !== 1_000_000) problems.push('alphaPpm + betaPpm + gammaPpm must be 1000000')
-  const maxReward = 1_000_000n * COIN
-  for (const name of ['rewardInitial', 'rewardFloor', 'accountMinimum'] as const) {
-    if (params[name] < 0n || params[name] > maxReward) problems.push(`${name} must be from 0 to ${maxReward} base units`)
-  }
   if (params.rewardFloor > params.rewardInitial) problems.push('rewardFloor must not exceed rewardInitial')
   return problems
 }

@@ -48,13 +48,13 @@ export const millionChain = (context: Context): Promise<Chain> =>
     return makeChain(join(context.directory, 'chain'), schedule)
   })
 
-async function makeChain(dataDir: string, schedule: Schedule): Promise<Chain> {
+export async function makeChain(dataDir: string, schedule: Schedule): Promise<Chain> {
   const { paths, genesis, node, validator } = initialise(dataDir, { network: 'pulse-bench', development: true, intervalMs: INTERVAL_MS, nowMs: (START_S - 1) * 1_000 })
   const genesisHash = hashOf(genesis)
-  const { rows } = await signBeats(schedule, genesisHash, rawKey(node.publicKey, 'ed25519'), START_S)
+  const { rows } = await signBeats(schedule, genesisHash, [rawKey(node.publicKey, 'ed25519')], START_S)
   const store = await openChainStore({ path: paths.db, genesisHash, createIfMissing: true })
   const { ledger, headCertificate } = await loadChain(store, genesis)
-  const engine = createEngine({ ledger, headCertificate, self: validatorKeyOf(validator), mempool: DEFAULT_MEMPOOL_LIMITS })
+  const engine = createEngine({ ledger, headCertificate, self: validatorKeyOf(validator), mempool: DEFAULT_MEMPOOL_LIMITS, signedHeight: 0, trusted: true })
   const wal = openWal({ dir: paths.wal, keepSegments: WAL_SEGMENTS })
   wal.begin(1)
   const clock = manualClock()
@@ -68,7 +68,7 @@ async function makeChain(dataDir: string, schedule: Schedule): Promise<Chain> {
     clock,
     logger: silentLogger(),
     events: { committed: () => onCommitted(), round: () => {}, failed: (error) => onFailed(error) },
-    outgoing: { vote: () => {}, proposal: () => {} },
+    outgoing: { vote: () => {}, proposal: () => {}, transaction: () => {} },
   })
   runner.start([])
   const perSecond = beatsPerSecond(schedule)

@@ -24,7 +24,8 @@ export function startGenerator(options: GeneratorOptions): Generating {
     else fail(new Error(`the generator failed: ${message.message}`))
   })
   child.on('error', fail)
-  child.on('exit', () => fail(new Error('the generator ended too early')))
+  // Not 'exit': a large last message may still be on its way then.
+  child.on('disconnect', () => fail(new Error('the generator ended too early')))
   child.send(options)
   return { startS: signed.promise, result: done.promise }
 }

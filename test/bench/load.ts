@@ -67,7 +67,7 @@ export async function runLoad(options: LoadOptions): Promise<Loaded> {
 async function measure(options: LoadOptions, daemon: Daemon): Promise<Loaded> {
   const { schedule, warmUpS } = options
   const { genesisHash, witness } = await daemon.node()
-  const generating = startGenerator({ url: daemon.url, genesisHash, witness, schedule, format: options.format, batch: BATCH })
+  const generating = startGenerator({ nodes: [{ url: daemon.url, witness }], genesisHash, schedule, format: options.format, batch: BATCH, follow: false })
   const startS = await generating.startS
   const health = startHealthProbe(daemon.url, options.healthEveryMs)
   const fromMs = (startS + warmUpS) * 1_000
@@ -100,7 +100,7 @@ async function measure(options: LoadOptions, daemon: Daemon): Promise<Loaded> {
 }
 
 /** The first block only marks the beginning: its heartbeats came before it. */
-function ratePerS(blocks: readonly BlockFacts[]): number {
+export function ratePerS(blocks: readonly BlockFacts[]): number {
   const first = blocks[0]
   const last = blocks.at(-1)
   if (first === undefined || last === undefined || first === last) return 0
@@ -108,7 +108,7 @@ function ratePerS(blocks: readonly BlockFacts[]): number {
 }
 
 /** Waits until nothing waits for a block any more. */
-async function settle(daemon: Daemon): Promise<void> {
+export async function settle(daemon: Daemon): Promise<void> {
   const untilMs = performance.now() + MAX_TAIL_MS
   while (performance.now() < untilMs) {
     const { mempool } = await daemon.get<{ mempool: { heartbeats: number } }>('/status')

@@ -17,3 +17,8 @@ export function histogram(text: string, name: string): Histogram {
   const count = value(`${name}_count`)
   return { count, sum: value(`${name}_sum`), above: (bound) => count - value(`${name}_bucket{le="${bound}"}`) }
 }
+
+/** Sum of all series of a counter; 0 if nothing was counted. */
+export function total(text: string, name: string): number {
+  return [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))].reduce((sum, [, value]) => sum + Number(value), 0)
+}

@@ -15,15 +15,18 @@ import type { Bench, Context } from './context.ts'
 import { createShared } from './context.ts'
 import type { Report } from './figure.ts'
 import { isMet } from './figure.ts'
+import { fourBench } from './four.ts'
+import { gossipBench } from './gossip.ts'
 import { livesBench } from './lives.ts'
 import { provenance } from './machine.ts'
 import { rawBench } from './raw.ts'
 import { restartBench } from './restart.ts'
 import { markdown, terminalTable, writeResults } from './table.ts'
+import { syncBench } from './sync.ts'
 import { verifyBench } from './verify.ts'
 import { wireBench } from './wire.ts'
 
-const BENCHES: readonly Bench[] = [rawBench, wireBench, blockBench, livesBench, restartBench, verifyBench]
+const BENCHES: readonly Bench[] = [rawBench, wireBench, blockBench, livesBench, restartBench, verifyBench, syncBench, gossipBench, fourBench]
 const PAGE = new URL('../../docs/benchmarks.md', import.meta.url)
 
 class UsageError extends Error {}

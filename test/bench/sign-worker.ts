@@ -8,17 +8,17 @@ import { tagKey } from '../../src/crypto/keys.ts'
 import { encodeHeartbeatFields, HEARTBEAT_MESSAGE_SIZE, HEARTBEAT_ROW_SIZE, heartbeatMessage } from '../../src/protocol/heartbeat.ts'
 import { encodeVitals, levelsOf, NONCE_SIZE } from '../../src/protocol/vitals.ts'
 import type { Schedule } from './schedule.ts'
-import { beatOf } from './schedule.ts'
+import { beatOf, beatsOf } from './schedule.ts'
 import type { VitalsRecord } from './vitals-record.ts'
 import { VITALS_SIZE, writeVitals } from './vitals-record.ts'
 
 export interface SignWorkerData {
   readonly schedule: Schedule
-  /** This thread's lives. */
+  /** This thread's lives; `schedule.lives` of them for each witness, in their order. */
   readonly from: number
   readonly to: number
   readonly genesisHash: Uint8Array
-  readonly witness: Uint8Array
+  readonly witnesses: readonly Uint8Array[]
   /** 245 bytes per beat. */
   readonly rows: SharedArrayBuffer
   /** Vitals and nonce per beat. */
@@ -40,7 +40,7 @@ interface Signer {
   readonly publicKey: Uint8Array
 }
 
-const { schedule, from, to, genesisHash, witness, rows, vitals } = workerData as SignWorkerData
+const { schedule, from, to, genesisHash, witnesses, rows, vitals } = workerData as SignWorkerData
 const rowBytes = new Uint8Array(rows)
 const vitalsBytes = new Uint8Array(vitals)
 const signers = Array.from({ length: to - from }, newSigner)
@@ -62,11 +62,13 @@ function newSigner(): Signer {
 function signAll(startS: number): number {
   for (let life = from; life < to; life++) {
     const signer = signers[life - from]!
+    const node = Math.floor(life / schedule.lives)
     for (let window = 0; window < schedule.seconds / schedule.everyS; window++) {
-      const { second, position } = beatOf(schedule, life, window)
+      const { second, position: inNode } = beatOf(schedule, life % schedule.lives, window)
+      const position = node * beatsOf(schedule) + inNode
       const record = randomVitals()
       writeVitals(vitalsBytes, position * VITALS_SIZE, record)
-      rowBytes.set(row(signer, startS + second, window + 1, record), position * HEARTBEAT_ROW_SIZE)
+      rowBytes.set(row(signer, witnesses[node]!, startS + second, window + 1, record), position * HEARTBEAT_ROW_SIZE)
     }
   }
   return 0
@@ -75,11 +77,11 @@ function signAll(startS: number): number {
 function calibrate(durationMs: number): number {
   const startMs = performance.now()
   let signed = 0
-  while (performance.now() - startMs < durationMs) row(signers[signed++ % signers.length]!, 1_700_000_000, signed, randomVitals())
+  while (performance.now() - startMs < durationMs) row(signers[signed++ % signers.length]!, witnesses[0]!, 1_700_000_000, signed, randomVitals())
   return (signed * 1_000) / (performance.now() - startMs)
 }
 
-function row({ secret, publicKey }: Signer, timestampS: number, sequence: number, { vitals: measured, nonce }: VitalsRecord): Uint8Array {
+function row({ secret, publicKey }: Signer, witness: Uint8Array, timestampS: number, sequence: number, { vitals: measured, nonce }: VitalsRecord): Uint8Array {
   const evidence = hash('sha256', Buffer.concat([nonce, encodeVitals(measured)]), 'buffer')
   const fields = encodeHeartbeatFields({ deviceKey: publicKey, timestampS, sequence, witness, ...levelsOf(measured), evidence })
   const bytes = new Uint8Array(HEARTBEAT_ROW_SIZE)

@@ -17,24 +17,25 @@ const RESERVE_S = 2
 export interface SignedBeats {
   /** Second of the first beats, unix time. */
   readonly startS: number
-  /** 245 bytes per beat, in order of time. */
+  /** 245 bytes per beat, those of one witness after those of the other, each in order of time. */
   readonly rows: Uint8Array<SharedArrayBuffer>
   /** A vitals record per beat. */
   readonly vitals: Uint8Array<SharedArrayBuffer>
 }
 
 /**
- * Makes the lives of a schedule and signs all their heartbeats.
+ * Makes the lives of a schedule, as many for each witness, and signs all their heartbeats.
  * @param startS the first second; null picks one that lies just behind the end of the signing, so that it can be met
  * @throws Error if that end cannot be foreseen
  */
-export async function signBeats(schedule: Schedule, genesisHash: Uint8Array, witness: Uint8Array, startS: number | null): Promise<SignedBeats> {
-  const beats = beatsOf(schedule)
+export async function signBeats(schedule: Schedule, genesisHash: Uint8Array, witnesses: readonly Uint8Array[], startS: number | null): Promise<SignedBeats> {
+  const beats = witnesses.length * beatsOf(schedule)
+  const lives = witnesses.length * schedule.lives
   const rows = new SharedArrayBuffer(beats * HEARTBEAT_ROW_SIZE)
   const vitals = new SharedArrayBuffer(beats * VITALS_SIZE)
-  const bounds = Array.from({ length: THREADS + 1 }, (_, i) => Math.round((schedule.lives * i) / THREADS))
+  const bounds = Array.from({ length: THREADS + 1 }, (_, i) => Math.round((lives * i) / THREADS))
   const workers = Array.from({ length: THREADS }, (_, i) => {
-    const workerData: SignWorkerData = { schedule, from: bounds[i]!, to: bounds[i + 1]!, genesisHash, witness, rows, vitals }
+    const workerData: SignWorkerData = { schedule, from: bounds[i]!, to: bounds[i + 1]!, genesisHash, witnesses, rows, vitals }
     return new Worker(new URL('./sign-worker.ts', import.meta.url), { workerData })
   })
   const ask = (order: SignOrder): Promise<SignAnswer[]> =>

@@ -4,8 +4,7 @@ import { readFileSync } from 'node:fs'
 import { EXIT_CODES } from '../../src/ops/failure.ts'
 import { envOf, flagOf, SETTING_NAMES, settingOf } from '../../src/ops/settings.ts'
 import { HEART_RATE_PPM, levelPpm, MIN_BPM, rateLevel } from '../../src/protocol/levels.ts'
-import { DEFAULT_PARAMS } from '../../src/protocol/params.ts'
-import { ParamsSsz } from '../../src/protocol/params.ts'
+import { AMOUNT_RANGES, DEFAULT_PARAMS, PARAM_RANGES, ParamsSsz } from '../../src/protocol/params.ts'
 import { REASONS } from '../../src/protocol/reason.ts'
 
 const ROOT = new URL('../../', import.meta.url)
@@ -53,7 +52,10 @@ function heartRate(): string {
 
 function params(): string {
   const types = new Map(Object.entries(ParamsSsz.fields).map(([name, type]) => [name, type.typeName]))
-  return rows(['parameter', 'type', 'default'], Object.entries(DEFAULT_PARAMS).map(([name, value]) => [`\`${name}\``, types.get(name)!, String(value)]))
+  const ranges = new Map<string, readonly (number | bigint)[]>(Object.entries({ ...PARAM_RANGES, ...AMOUNT_RANGES }))
+  return rows(['parameter', 'type', 'default', 'range'], Object.entries(DEFAULT_PARAMS).map(([name, value]) => {
+    return [`\`${name}\``, types.get(name)!.replace('uintBigint', 'uint'), String(value), ranges.get(name)?.join('…') ?? '']
+  }))
 }
 
 function settings(): string {
@@ -70,6 +72,7 @@ function vectors(): string {
   const [key] = read('keys') as { secretKey: string; tagged: string; text: string }[]
   const [heartbeat] = read('heartbeat') as Record<string, string>[]
   const transfer = read('transfer') as Record<string, string>
+  const governance = read('governance') as Record<string, { transaction: string; id: string }>
   const [vote] = read('vote') as Record<string, string>[]
   const block = read('block') as { id: string; header: Record<string, string> }
   const genesis = read('genesis') as { hash: string }
@@ -83,6 +86,8 @@ function vectors(): string {
     ['heartbeat: name', heartbeat?.['name']],
     ['transfer: signed bytes', transfer['message']],
     ['transfer: id', transfer['id']],
+    ['leave: transaction', governance['leave']?.transaction],
+    ['leave: id', governance['leave']?.id],
     ['prevote: signed bytes', vote?.['message']],
     ['block: body root', block.header['bodyRoot']],
     ['block: id', block.id],

@@ -1,7 +1,6 @@
 // The testnet as a person runs it: four processes, one is killed and comes back, all stop together.
 
-import { rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import t from 'tap'
@@ -9,30 +8,14 @@ import type { NodeRow } from '../../src/cli/testnet-watch.ts'
 import { EXIT_CODES } from '../../src/ops/failure.ts'
 import type { LogLine } from './harness.ts'
 import { eventually, read, readAll, request, RunningNode, runJson, runProgram } from './harness.ts'
+import { assertAgreement, freePorts, isFree } from './several.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(180_000)
 
 const NODES = 4
 
 const rowsOf = (line: LogLine): readonly NodeRow[] => line['nodes'] as readonly NodeRow[]
 const heights = (rows: readonly NodeRow[]): number[] => rows.map(({ height }) => height ?? 0)
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
-}
-
-/** The first of so many free ports in a row. */
-async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 10_000)
-    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(base + i)))
-    if (free.every(Boolean)) return base
-  }
-}
 
 function lives(pid: number): boolean {
   try {
@@ -52,22 +35,6 @@ async function startTestnet(t: Test, dir: string, args: readonly string[]): Prom
   return { testnet, pids }
 }
 
-/** Height -> id, as one node has it. */
-async function chainOf(url: string): Promise<Map<number, string>> {
-  const blocks = (await readAll(`${url}/v2/blocks`, 'blocks')) as { height: number; id: string }[]
-  return new Map(blocks.map(({ height, id }) => [height, id]))
-}
-
-/** Every height up to the lowest head has one id on all nodes. @returns that height */
-async function assertAgreement(t: Test, urls: readonly string[], atLeast: number): Promise<number> {
-  const chains = await Promise.all(urls.map(chainOf))
-  const common = Math.min(...chains.map((chain) => Math.max(...chain.keys())))
-  t.ok(common >= atLeast, `${urls.length} nodes have ${common} heights`)
-  const differing = Array.from({ length: common }, (_, i) => i + 1).filter((height) => new Set(chains.map((chain) => chain.get(height))).size !== 1)
-  t.same(differing, [], 'at every height all have the same block')
-  return common
-}
-
 t.test('four nodes agree, go on without one that is killed, and take it back', async (t) => {
   const dir = join(t.testdir(), 'net')
   const base = await freePorts(2 * NODES)
@@ -77,7 +44,7 @@ t.test('four nodes agree, go on without one that is killed, and take it back', a
 
   const grown = rowsOf(await testnet.line((line) => Math.min(...heights(rowsOf(line))) >= 10, 'height 10 on all nodes'))
   t.same(grown.map(({ name, url, pid, state }) => [name, url, pid, state]), urls.map((url, i) => [`node${i}`, url, pids[i], 'ready']))
-  for (const { peers, power, totalPower } of grown) t.match({ peers, power, totalPower }, { peers: 3, power: 1_000_000, totalPower: 4_000_000 })
+  for (const { peers, power, base: own, totalPower } of grown) t.match({ peers, power, own, totalPower }, { peers: 3, power: 1_000_000, own: 1_000_000, totalPower: 4_000_000 })
   t.ok(grown.every(({ lives, finalityMs }) => lives !== null && lives >= 3 && finalityMs !== null), JSON.stringify(grown))
   await assertAgreement(t, urls, 10)
 
@@ -131,9 +98,9 @@ t.test('a node that cannot start stops the others, and says why', async (t) => {
   for (const line of first.out.split('\n').filter((line) => !line.includes(dir))) t.ok(line.length <= 80, line)
   t.match(first.out, `pulse-node start --data-dir ${join(dir, 'node')}`)
 
-  rmSync(join(dir, 'node1', 'last-signed.json'))
+  writeFileSync(join(dir, 'node1', 'last-signed.json'), 'x')
   const second = await runProgram(args)
   t.equal(second.code, EXIT_CODES.signer)
-  t.match(second.err, /^pulse-node: node1: The last-signed record [^\n]* is missing\. [^\n]+ \(signer\)\n$/)
+  t.match(second.err, /^pulse-node: node1: The last-signed record [^\n]* is not JSON\. [^\n]+ \(signer\)\n$/)
   t.ok((await Promise.all([0, 1, 2, 3].map((i) => isFree(base + i)))).every(Boolean), 'nothing listens any more')
 })

@@ -7,9 +7,11 @@ import { concat, toBin } from '../../src/base/bytes.ts'
 import { tagKey } from '../../src/crypto/keys.ts'
 import type { Block, Body } from '../../src/protocol/block.ts'
 import { heartbeatName } from '../../src/protocol/block.ts'
+import type { Approval } from '../../src/protocol/approvals.ts'
 import type { Bundle } from '../../src/protocol/bundle.ts'
 import type { Certificate } from '../../src/protocol/certificate.ts'
 import type { CompactProposal } from '../../src/protocol/compact.ts'
+import { evidenceOf } from '../../src/protocol/evidence.ts'
 import type { Genesis } from '../../src/protocol/genesis.ts'
 import { GENESIS_VERSION } from '../../src/protocol/genesis.ts'
 import type { Have } from '../../src/protocol/have.ts'
@@ -17,10 +19,13 @@ import type { Header } from '../../src/protocol/header.ts'
 import type { Heartbeat, HeartbeatFields } from '../../src/protocol/heartbeat.ts'
 import { decodeHeartbeat, encodeHeartbeatFields } from '../../src/protocol/heartbeat.ts'
 import { MAX_LEVEL, MAX_MEMO_BYTES, MAX_ROUND, MAX_VALIDATORS } from '../../src/protocol/limits.ts'
-import { DEFAULT_PARAMS, DEVELOPMENT_PARAMS } from '../../src/protocol/params.ts'
+import type { Params } from '../../src/protocol/params.ts'
+import { DEFAULT_PARAMS, DEVELOPMENT_PARAMS, ParamsSsz } from '../../src/protocol/params.ts'
 import type { Proposal } from '../../src/protocol/proposal.ts'
-import type { Transaction } from '../../src/protocol/transaction.ts'
-import { TRANSFER_KIND } from '../../src/protocol/transaction.ts'
+import type { GovernanceTransaction, Transaction, TransferTransaction } from '../../src/protocol/transaction.ts'
+import {
+  enrolmentTransaction, evidenceTransaction, joinTransaction, leaveTransaction, parametersTransaction, TRANSFER_KIND,
+} from '../../src/protocol/transaction.ts'
 import type { Transfer } from '../../src/protocol/transfer.ts'
 import { signedTransfer } from '../../src/protocol/transfer.ts'
 import type { Vote } from '../../src/protocol/vote.ts'
@@ -31,6 +36,8 @@ export const nameOf = (bytes: Uint8Array): Bin => toBin(createHash('sha256').upd
 
 export const bytesOf = (size: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: size, maxLength: size })
 export const binOf = (size: number): fc.Arbitrary<Bin> => bytesOf(size).map(toBin)
+
+const booleanType = ParamsSsz.fields.enrolled
 
 /** Safe integers, with both ends drawn often. */
 export const uint53 = fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 1, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER))
@@ -73,7 +80,7 @@ export const transfer: fc.Arbitrary<Transfer> = fc.record({
   memo,
 })
 
-export const transaction: fc.Arbitrary<Transaction> = fc
+export const transferTransaction: fc.Arbitrary<TransferTransaction> = fc
   .tuple(transfer, bytesOf(64))
   .map(([fields, signature]) => ({ kind: TRANSFER_KIND, transfer: signedTransfer(GENESIS_HASH, fields, signature) }))
 
@@ -85,6 +92,48 @@ export const vote: fc.Arbitrary<Vote> = fc.record({
   validator: binOf(32),
   signature: bytesOf(64),
 })
+
+const ascending = <T>(values: T[], keyOf: (value: T) => string): T[] => values.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+
+const approvals: fc.Arbitrary<Approval[]> = fc
+  .uniqueArray(fc.record({ validator: binOf(32), signature: bytesOf(64) }), { maxLength: 4, selector: ({ validator }) => validator })
+  .map((drawn) => ascending(drawn, ({ validator }) => validator))
+
+/** Any values at all: the codec does not know what makes sense. */
+const params: fc.Arbitrary<Params> = fc
+  .tuple(...Object.entries(ParamsSsz.fields).map(([name, type]) => {
+    const value = type === booleanType ? fc.boolean() : typeof type.defaultValue() === 'bigint' ? uint64 : type.fixedSize === 8 ? uint53 : uint32
+    return (value as fc.Arbitrary<unknown>).map((drawn) => [name, drawn] as const)
+  }))
+  .map((members) => Object.fromEntries(members) as unknown as Params)
+
+const enrolment = fc
+  .record({ registrar: taggedKey.map(toBin), expiryHeight: uint53, devices: fc.uniqueArray(taggedKey.map(toBin), { minLength: 1, maxLength: 4 }), signature: bytesOf(64) })
+  .map((drawn) => ({ ...drawn, devices: drawn.devices.sort() }))
+
+const join = fc.record({
+  key: binOf(32), nodeKey: binOf(32), base: uint53, signedAt: uint53, expiryHeight: uint53, signature: bytesOf(64), nodeSignature: bytesOf(64), approvals,
+})
+
+const leave = fc.record({ key: binOf(32), signedAt: uint53, expiryHeight: uint53, signature: bytesOf(64) })
+
+const change = fc.record({ paramsRoot: binOf(32), paramsSince: uint53, activationHeight: uint53, expiryHeight: uint53, params, approvals })
+
+const evidence = fc
+  .tuple(vote, fc.option(binOf(32).filter((id) => id !== '\0'.repeat(32))), bytesOf(64))
+  .map(([first, blockId, signature]) => evidenceOf(first, { ...first, blockId, signature }))
+  .filter((drawn) => drawn !== null)
+
+/** By name of the kind. */
+export const governance = {
+  enrolment: enrolment.map((drawn) => enrolmentTransaction(GENESIS_HASH, drawn)),
+  join: join.map((drawn) => joinTransaction(GENESIS_HASH, drawn)),
+  leave: leave.map((drawn) => leaveTransaction(GENESIS_HASH, drawn)),
+  parameters: change.map((drawn) => parametersTransaction(GENESIS_HASH, drawn)),
+  evidence: evidence.map(evidenceTransaction),
+} satisfies Record<string, fc.Arbitrary<GovernanceTransaction>>
+
+export const transaction: fc.Arbitrary<Transaction> = fc.oneof({ weight: 3, arbitrary: transferTransaction }, ...Object.values<fc.Arbitrary<Transaction>>(governance).map((arbitrary) => ({ weight: 1, arbitrary })))
 
 export const proposal: fc.Arbitrary<Proposal> = fc
   .record({ height: uint53, round, validRound: fc.integer({ min: -1, max: MAX_ROUND }), blockId: binOf(32), proposer: binOf(32), signature: bytesOf(64) })
@@ -162,7 +211,7 @@ export const genesis: fc.Arbitrary<Genesis> = fc.record({
   timeMs: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
   params: fc.constantFrom(DEFAULT_PARAMS, DEVELOPMENT_PARAMS, { ...DEFAULT_PARAMS, enrolled: true, rewardFloor: 0n, threshold: 7 }),
   validators: fc
-    .uniqueArray(fc.record({ key: binOf(32), nodeKey: binOf(32), power: fc.integer({ min: 1, max: 2 ** 40 }) }), { minLength: 1, maxLength: 5, selector: ({ key }) => key })
+    .uniqueArray(fc.record({ key: binOf(32), nodeKey: binOf(32), power: fc.integer({ min: 1_000_000, max: 2 ** 40 }) }), { minLength: 1, maxLength: 5, selector: ({ key }) => key })
     .map((validators) => validators.sort((a, b) => (a.key < b.key ? -1 : 1)).map((validator, i) => ({ ...validator, nodeKey: String.fromCharCode(i) + validator.nodeKey.slice(1) }))),
   registrars: sortedKeys,
   enrolled: sortedKeys,

@@ -18,7 +18,8 @@ import {
   heartbeatWitness, recordOfRow, rowOfRecord,
 } from '../../src/protocol/heartbeat.ts'
 import { decodeProposal, encodeProposal, PROPOSAL_SIZE } from '../../src/protocol/proposal.ts'
-import { decodeTransaction, encodeTransaction, transactionFromMessage, transactionSignature } from '../../src/protocol/transaction.ts'
+import type { Transaction } from '../../src/protocol/transaction.ts'
+import { decodeTransaction, encodeTransaction, transactionFromMessage, transactionSignatures } from '../../src/protocol/transaction.ts'
 import { decodeTransfer, encodeTransfer, transferMessage } from '../../src/protocol/transfer.ts'
 import { decodeVote, encodeVote } from '../../src/protocol/vote.ts'
 import * as arbitrary from './arbitraries.ts'
@@ -34,6 +35,11 @@ interface Codec {
   readonly uint53At: readonly number[]
   /** Where offsets lie. */
   readonly offsetsAt: readonly number[]
+}
+
+function transactionAgain(bytes: Uint8Array): Uint8Array | null {
+  const transaction = decodeTransaction(bytes, GENESIS_HASH)
+  return transaction === null ? null : encodeTransaction(transaction)
 }
 
 const codecs: Readonly<Record<string, Codec>> = {
@@ -58,15 +64,13 @@ const codecs: Readonly<Record<string, Codec>> = {
     uint53At: [78, 86],
     offsetsAt: [94],
   },
-  transaction: {
-    valid: arbitrary.transaction.map(encodeTransaction),
-    again: (bytes) => {
-      const transaction = decodeTransaction(bytes, GENESIS_HASH)
-      return transaction === null ? null : encodeTransaction(transaction)
-    },
-    uint53At: [65 + 78, 65 + 86],
-    offsetsAt: [65 + 94],
-  },
+  'transfer in a block': { valid: arbitrary.transferTransaction.map(encodeTransaction), again: transactionAgain, uint53At: [65 + 78, 65 + 86], offsetsAt: [65 + 94] },
+  enrolment: { valid: arbitrary.governance.enrolment.map(encodeTransaction), again: transactionAgain, uint53At: [36], offsetsAt: [44] },
+  join: { valid: arbitrary.governance.join.map(encodeTransaction), again: transactionAgain, uint53At: [65, 73, 81], offsetsAt: [217] },
+  leave: { valid: arbitrary.governance.leave.map(encodeTransaction), again: transactionAgain, uint53At: [33, 41], offsetsAt: [] },
+  // 35 parameters in 198 bytes begin at 57; blockIntervalMs and trustPeriodMs are the first and the last of them.
+  'change of parameters': { valid: arbitrary.governance.parameters.map(encodeTransaction), again: transactionAgain, uint53At: [33, 41, 49, 57, 247], offsetsAt: [255] },
+  evidence: { valid: arbitrary.governance.evidence.map(encodeTransaction), again: transactionAgain, uint53At: [], offsetsAt: [] },
   vote: {
     valid: arbitrary.vote.map(encodeVote),
     again: (bytes) => {
@@ -294,7 +298,7 @@ t.test('a transfer that a sender posts is read in its own domain and network onl
     const read = transactionFromMessage(message, signature, GENESIS_HASH)
     if (!read.ok) return void t.fail('a valid transfer is refused')
     t.same(encodeTransaction(read.value), concat(Uint8Array.of(1), signature, encodeTransfer(transfer)))
-    t.same(transactionSignature(read.value, GENESIS_HASH), { key: Buffer.from(transfer.sender, 'latin1'), message, signature })
+    t.same(transactionSignatures(read.value, GENESIS_HASH), [{ key: Buffer.from(transfer.sender, 'latin1'), message, signature }])
     t.equal(read.value.transfer.id, nameOf(message), 'the id is the hash of the signed bytes')
     t.same(transactionFromMessage(transferMessage(new Uint8Array(32), transfer), signature, GENESIS_HASH), { ok: false, error: 'wrong_network' })
     t.same(transactionFromMessage(concat(domainTag('pulse/vote/1'), message.subarray(32)), signature, GENESIS_HASH), { ok: false, error: 'malformed' })
@@ -317,8 +321,10 @@ t.test('a memo must be UTF-8, an amount above zero, a kind known', async (t) => 
   }
   t.not(decodeTransfer(encodeTransfer({ ...transfer!, memo: new TextEncoder().encode('\ufeff💓\0') })), null)
   t.equal(decodeTransfer(encodeTransfer({ ...transfer!, amount: 0n })), null)
-  const [encoded] = fc.sample(arbitrary.transaction.map(encodeTransaction), 1)
-  all(t, 'unknown kinds', otherValues(encoded!, 0, [1]), (bytes) => decodeTransaction(bytes, GENESIS_HASH) === null)
+  for (const [i, kind] of [arbitrary.transferTransaction, ...Object.values<fc.Arbitrary<Transaction>>(arbitrary.governance)].entries()) {
+    const [encoded] = fc.sample(kind.map(encodeTransaction), 1)
+    all(t, 'other and unknown kinds', otherValues(encoded!, 0, [i + 1]), (bytes) => decodeTransaction(bytes, GENESIS_HASH) === null)
+  }
 })
 
 t.test('votes have two types and certificates one bit list', async (t) => {

@@ -6,7 +6,9 @@ import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { toHex } from '../../src/base/bytes.ts'
 import { keyToText, tagKey } from '../../src/crypto/keys.ts'
-import type { AccountView, Backend, BlockView, HeartbeatView, NodeEvent, Status, SubmittedVitals, TransactionView } from '../../src/api/backend.ts'
+import type {
+  AccountView, Backend, BlockView, HeartbeatView, NodeEvent, ParamsView, Status, SubmittedVitals, TransactionView, ValidatorsView,
+} from '../../src/api/backend.ts'
 import type { ApiOptions } from '../../src/api/options.ts'
 import { DEFAULT_API_OPTIONS } from '../../src/api/options.ts'
 import type { Server } from '../../src/api/server.ts'
@@ -45,10 +47,29 @@ export const accountView = (index: number): AccountView => ({
 })
 
 export const statusView = (): Status => ({
-  ready: true, reasons: [], syncing: false, uptimeMs: 60_000, height: HEAD, headId: hex32(HEAD), timestampMs: NOW_MS, stateRoot: hex32(3),
+  ready: true, reasons: [], syncing: false, sync: null, uptimeMs: 60_000, height: HEAD, headId: hex32(HEAD), timestampMs: NOW_MS, stateRoot: hex32(3),
   supply: '1200000000000', reward: '10000000000', cumulativeLifePpm: '12', consensus: { height: HEAD + 1, round: 0, step: 'propose' }, lives: 5,
   accounts: 5, mempool: { heartbeats: 4, transactions: 1, bytes: 1_000 }, heartbeatsPerMinute: 300, blocksPerMinute: 60.5,
-  transactionsPerSecond: 0, peers: 0, validators: [{ key: hex32(1), power: 1_000_000 }],
+  transactionsPerSecond: 0, peers: 0, validators: [{ key: hex32(1), power: 1_000_000, base: 1_000_000 }],
+})
+
+const PARAMS = { blockIntervalMs: 1_000, rewardInitial: '10000000000', development: true }
+const CHANGE = { activationHeight: 200, effectiveHeight: 241 }
+
+export const validatorsView = (): ValidatorsView => ({
+  height: HEAD, epoch: { number: 2, firstHeight: 61, lastHeight: 180, blocksLeft: 60, startMs: NOW_MS }, enrolled: true, totalPower: 3_500_000,
+  validators: [
+    {
+      key: hex32(1), nodeKey: hex32(9), base: 1_000_000, power: 3_500_000, lives: 3, meanLives: 2.5, signed: 58, possible: 59, since: 1,
+      leaving: false, barred: false,
+    },
+  ],
+  waiting: [{ key: hex32(2), nodeKey: hex32(10), base: 0 }], barred: [hex32(3)], registrars: [{ key: keyText(1), used: 4, quota: 1_024 }],
+  paramsSince: 0, change: CHANGE,
+})
+
+export const paramsView = (): ParamsView => ({
+  height: HEAD, params: PARAMS, paramsRoot: hex32(6), paramsSince: 0, change: { ...CHANGE, params: { ...PARAMS, blockIntervalMs: 2_000 } },
 })
 
 const page = <T>(height: number, offset: number, limit: number, all: readonly T[]) => ({
@@ -58,7 +79,7 @@ const page = <T>(height: number, offset: number, limit: number, all: readonly T[
 export interface FakeBackend extends Backend {
   /** What was submitted: the batch cut into heartbeats, and the vitals. */
   readonly submitted: { heartbeats: string[]; vitals: readonly (SubmittedVitals | null)[] }[]
-  readonly transactions: { message: string; signature: string }[]
+  readonly transactions: ({ message: string; signature: string } | { encoded: string })[]
   readonly listeners: Set<(event: NodeEvent) => void>
   emit(event: NodeEvent): void
 }
@@ -78,8 +99,7 @@ export function fakeBackend(overrides: Partial<Backend> = {}): FakeBackend {
     listeners,
     emit: (event) => listeners.forEach((listener) => listener(event)),
     node: {
-      version: '0.1.0', network: 'pulse-test', genesisHash: hex32(100), development: true, witness: hex32(9), validator: null,
-      params: { blockIntervalMs: 1_000, rewardInitial: '10000000000', development: true },
+      version: '0.1.0', network: 'pulse-test', genesisHash: hex32(100), witness: hex32(9), validator: null,
       policy: { heartbeatsPerSecond: 2, transfersPerSecond: 10, burst: 20 },
     },
     nowMs: () => NOW_MS,
@@ -91,6 +111,10 @@ export function fakeBackend(overrides: Partial<Backend> = {}): FakeBackend {
     async submitTransaction(message, signature) {
       transactions.push({ message: toHex(message), signature: toHex(signature) })
       return { accepted: true, id: hex32(42) }
+    },
+    async submitEncodedTransaction(bytes) {
+      transactions.push({ encoded: toHex(bytes) })
+      return { accepted: true, id: hex32(43) }
     },
     status: async () => statusView(),
     async block(ref) {
@@ -112,6 +136,8 @@ export function fakeBackend(overrides: Partial<Backend> = {}): FakeBackend {
     account: async (key) => (keyToText(key) === keyText(3) ? accountView(3) : null),
     accounts: async (from, limit) => [0, 1, 2, 3, 4].map(accountView).slice(from, from + limit),
     transaction: async (id) => (toHex(id) === hex32(7) ? transactionView(7) : toHex(id) === hex32(8) ? transactionView(8, null) : null),
+    validators: async () => validatorsView(),
+    params: async () => paramsView(),
     database: async () => ({ ok: true, reasons: [], schemaVersion: 1, height: HEAD, sizeBytes: 1_000 }),
     blockchain: async () => ({ ok: true, reasons: [], height: HEAD, headId: hex32(HEAD), headAgeMs: 500, round: 0, step: 'propose' }),
     peers: () => [],

@@ -72,6 +72,23 @@ t.test('submission takes JSON and bytes, and says how much', async (t) => {
   t.match(document.components.schemas['HeartbeatBatch'], { properties: { heartbeats: { maxItems: MAX_BATCH } }, additionalProperties: false })
 })
 
+t.test('a transaction is told apart by its kind: every one has a schema that says so', async (t) => {
+  const { inject } = await testServer(t)
+  const { paths, components: { schemas } } = (await inject('/v2/openapi.json')).json<Document>()
+  const { anyOf, discriminator } = schemas['Transaction'] as { anyOf: { $ref: string }[]; discriminator: { propertyName: string; mapping: Record<string, string> } }
+  t.equal(discriminator.propertyName, 'kind')
+  t.same(Object.keys(discriminator.mapping), ['transfer', 'enrolment', 'join', 'leave', 'parameters', 'evidence'])
+  t.same(Object.values(discriminator.mapping), anyOf.map(({ $ref }) => $ref))
+  for (const [kind, reference] of Object.entries(discriminator.mapping)) {
+    const schema = schemas[reference.replace('#/components/schemas/', '')] as { properties: { kind: { enum: string[] } }; required: string[] }
+    t.same(schema.properties.kind.enum, [kind])
+    for (const name of ['id', 'kind', 'height']) t.ok(schema.required.includes(name), `${kind} has ${name}`)
+  }
+  t.match(paths['/v2/transactions']!['post']!.requestBody!.content, {
+    'application/json': { schema: { anyOf: [{ $ref: '#/components/schemas/TransferSubmission' }, { $ref: '#/components/schemas/EncodedTransactionSubmission' }] } },
+  })
+})
+
 t.test('it is served with a tag, and not again to those who have it', async (t) => {
   const { inject } = await testServer(t)
   const { headers } = await inject('/v2/openapi.json')

@@ -3,10 +3,12 @@
 import t from 'tap'
 import type { TSchema } from 'typebox'
 import { MAX_PAGE } from '../../src/api/limits.ts'
-import { AccountPage, AccountSchema, BlockPage, BlockSchema, HeartbeatPage, TransactionPage, TransactionSchema } from '../../src/api/schema/chain.ts'
+import { AccountPage, AccountSchema, BlockPage, BlockSchema, HeartbeatPage, TransactionPage } from '../../src/api/schema/chain.ts'
 import { Problem } from '../../src/api/schema/common.ts'
+import { ParamsSchema, ValidatorsSchema } from '../../src/api/schema/governance.ts'
 import { AliveSchema, ChainHealthSchema, DatabaseHealthSchema, NodeSchema, ReadySchema, StatusSchema } from '../../src/api/schema/node.ts'
-import { blockView, HEAD, hex32, keyText, mismatches, NOW_MS, testServer } from './api-fixture.ts'
+import { TransactionSchema } from '../../src/api/schema/transaction.ts'
+import { blockView, HEAD, hex32, keyText, mismatches, NOW_MS, paramsView, testServer, validatorsView } from './api-fixture.ts'
 
 t.test('every answer is what the schema of its route says', async (t) => {
   const server = await testServer(t)
@@ -15,6 +17,7 @@ t.test('every answer is what the schema of its route says', async (t) => {
     ['/health/database', DatabaseHealthSchema], ['/health/blockchain', ChainHealthSchema],
     ['/v2/blocks', BlockPage], ['/v2/blocks/latest', BlockSchema], ['/v2/blocks/1', BlockSchema], [`/v2/blocks/${hex32(5)}`, BlockSchema],
     ['/v2/blocks/7/heartbeats', HeartbeatPage], ['/v2/blocks/latest/heartbeats', HeartbeatPage], [`/v2/blocks/${hex32(5)}/transactions`, TransactionPage],
+    ['/v2/validators', ValidatorsSchema], ['/v2/params', ParamsSchema],
     ['/v2/accounts', AccountPage], [`/v2/accounts/${keyText(3)}`, AccountSchema],
     [`/v2/transactions/${hex32(7)}`, TransactionSchema], [`/v2/transactions/${hex32(8)}`, TransactionSchema],
   ]
@@ -32,6 +35,28 @@ t.test('a device learns network, witness, clock and limits from /v2/node', async
     network: 'pulse-test', genesisHash: hex32(100), witness: hex32(9), nowMs: NOW_MS, params: { rewardInitial: '10000000000' },
     limits: { batchHeartbeats: 1_000, bodyBytes: 2_097_152, deviceHeartbeatsPerSecond: 2, deviceBurst: 20, addressWritesPerSecond: 1_000, addressReadsPerSecond: 200 },
   })
+})
+
+t.test('the parameters of a device are those of now, not those of the genesis', async (t) => {
+  const server = await testServer(t, { backend: { params: async () => ({ ...paramsView(), params: { blockIntervalMs: 7_000, development: false } }) } })
+  t.match((await server.inject('/v2/node')).json(), { development: false, params: { blockIntervalMs: 7_000 } })
+})
+
+t.test('a node is a validator as long as the network lists its key', async (t) => {
+  const view = validatorsView()
+  for (const [nodeKey, validator] of [[hex32(9), hex32(1)], [hex32(8), null]] as const) {
+    const server = await testServer(t, { backend: { validators: async () => ({ ...view, validators: [{ ...view.validators[0]!, nodeKey }] }) } })
+    t.equal((await server.inject('/v2/node')).json().validator, validator)
+  }
+})
+
+t.test('validators and parameters are asked for again each time', async (t) => {
+  const server = await testServer(t)
+  for (const [url, view] of [['/v2/validators', validatorsView()], ['/v2/params', paramsView()]] as const) {
+    const answer = await server.inject(url)
+    t.same(answer.json(), view)
+    t.equal(answer.headers['cache-control'], 'no-cache')
+  }
 })
 
 t.test('pages of blocks lead from the newest to the first, each block once', async (t) => {

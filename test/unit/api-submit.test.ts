@@ -7,6 +7,7 @@ import { decodeBase64 } from '../../src/api/base64.ts'
 import { MAX_BATCH, MAX_BODY_BYTES } from '../../src/api/limits.ts'
 import { Accepted, TransactionAccepted, Verdicts } from '../../src/api/schema/heartbeat.ts'
 import { Problem } from '../../src/api/schema/common.ts'
+import { MAX_TRANSACTION_BYTES } from '../../src/protocol/limits.ts'
 import type { Reason } from '../../src/protocol/reason.ts'
 import { REASONS } from '../../src/protocol/reason.ts'
 import { heartbeatJson, hex32, mismatches, NONCE, post, testServer, VITALS } from './api-fixture.ts'
@@ -140,10 +141,10 @@ t.test('a request that is wrong as a whole is refused as a whole', async (t) => 
 t.test('every reason answers a single heartbeat and a transaction with its own status and code', async (t) => {
   let reason: Reason = 'malformed'
   const refused = async () => ({ accepted: false, reason }) as const
-  const server = await testServer(t, { backend: { submitHeartbeats: async () => [await refused()], submitTransaction: refused } })
+  const server = await testServer(t, { backend: { submitHeartbeats: async () => [await refused()], submitTransaction: refused, submitEncodedTransaction: refused } })
   for (reason of Object.keys(REASONS) as Reason[]) {
     const { status, text } = REASONS[reason]
-    for (const request of [post('/v2/heartbeats', heartbeatJson(1)), post('/v2/transactions', heartbeatJson(1))]) {
+    for (const request of [post('/v2/heartbeats', heartbeatJson(1)), post('/v2/transactions', heartbeatJson(1)), post('/v2/transactions', { transaction: 'AAAA' })]) {
       const answer = await server.inject(request)
       t.equal(answer.statusCode, status, reason)
       t.match(answer.headers['content-type'], /^application\/problem\+json/)
@@ -162,14 +163,34 @@ t.test('a transaction reaches the node byte for byte', async (t) => {
   t.same(server.backend.transactions, [{ message: '03'.repeat(200), signature: '04'.repeat(64) }])
 })
 
+t.test('a transaction of any kind is taken as a block would hold it', async (t) => {
+  const server = await testServer(t)
+  for (const size of [3, MAX_TRANSACTION_BYTES]) {
+    const answer = await server.inject(post('/v2/transactions', { transaction: Buffer.alloc(size, 5).toString('base64') }))
+    t.equal(answer.statusCode, 200)
+    t.same(mismatches(server, TransactionAccepted, answer.json()), [])
+    t.match(answer.json(), { id: hex32(43) })
+  }
+  t.same(server.backend.transactions, [3, MAX_TRANSACTION_BYTES].map((size) => ({ encoded: '05'.repeat(size) })))
+  const wrong: [unknown, RegExp][] = [
+    [{ transaction: Buffer.alloc(MAX_TRANSACTION_BYTES + 1).toString('base64') }, /transaction/],
+    [{ transaction: 'AAA' }, /transaction/],
+    [{ transaction: '====' }, /transaction must be the canonical base64/],
+    [{ transaction: 5 }, /body\/transaction must be string/],
+    [{ transaction: 'AAAA', signature: Buffer.alloc(64).toString('base64') }, /signature is not known|must not have additional/],
+  ]
+  for (const [body, detail] of wrong) t.match((await server.inject(post('/v2/transactions', body))).json(), { status: 400, code: 'malformed', detail }, String(detail))
+  t.equal(server.backend.transactions.length, 2)
+})
+
 t.test('a transaction that cannot be read is refused', async (t) => {
   const server = await testServer(t)
   const signature = Buffer.alloc(64).toString('base64')
   const message = (size: number) => Buffer.alloc(size).toString('base64')
-  t.equal((await server.inject(post('/v2/transactions', { message: message(1_024), signature }))).statusCode, 200, 'at the limit')
+  t.equal((await server.inject(post('/v2/transactions', { message: message(MAX_TRANSACTION_BYTES), signature }))).statusCode, 200, 'at the limit')
   const bodies = [
     {}, [], null, 5, { message: message(200) }, { message: message(200), signature, x: 1 }, { message: 5, signature }, { message: '', signature },
-    { message: message(1_025), signature }, { message: message(200).replace('=', ''), signature }, { message: '====', signature },
+    { message: message(MAX_TRANSACTION_BYTES + 1), signature }, { message: message(200).replace('=', ''), signature }, { message: '====', signature },
     { message: message(200), signature: Buffer.alloc(63).toString('base64') }, { message: message(200), signature: Buffer.alloc(65).toString('base64') },
   ]
   for (const body of bodies) t.match((await server.inject(post('/v2/transactions', body))).json(), { status: 400, code: 'malformed' }, JSON.stringify(body)?.slice(0, 50))

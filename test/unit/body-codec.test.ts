@@ -160,7 +160,7 @@ t.test('counts that promise more than there is are refused before anything is ma
 })
 
 t.test('a heartbeat that names what is not there, or is out of range, is a RangeError', async (t) => {
-  const [drawn] = fc.sample(bodies.filter(({ body, keys }) => body.heartbeats.length === 2 && keys.length >= 2), { numRuns: 1, seed: 9 }) as [Case]
+  const [drawn] = fc.sample(bodies.filter(({ body, keys }) => body.heartbeats.length === 2 && keys.length >= 2), { numRuns: 1, seed: 11 }) as [Case]
   const bytes = encode({ ...drawn, body: { ...drawn.body, transactions: [] } })
   const from = bytes.length - 4 - 2 * 113
   const changed = (at: number, ...values: number[]): StoredBody => {

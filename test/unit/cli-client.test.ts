@@ -12,7 +12,7 @@ const KEY = 'z6MkqATfU7LsubuqzJNy58YJG8Riojaypq745C8AFFt866Sf'
 
 const NODE = { version: '0.1.0', network: 'pulse-dev', genesisHash: HEX, development: true, witness: HEX, validator: HEX, params: {}, nowMs: 0, limits: {} }
 const STATUS = {
-  ready: true, reasons: [], syncing: false, uptimeMs: 1, height: 41, headId: HEX, timestampMs: 1_780_000_000_000, stateRoot: HEX, supply: '410000000001', reward: '10000000000',
+  ready: true, reasons: [], syncing: false, sync: null, uptimeMs: 1, height: 41, headId: HEX, timestampMs: 1_780_000_000_000, stateRoot: HEX, supply: '410000000001', reward: '10000000000',
   cumulativeLifePpm: '1', consensus: { height: 42, round: 0, step: 'propose' }, lives: 3, accounts: 3, mempool: { heartbeats: 2, transactions: 1, bytes: 600 },
   heartbeatsPerMinute: 90, blocksPerMinute: 60, transactionsPerSecond: 0, peers: 0, validators: [{ key: HEX, power: 1_000_000 }],
 }

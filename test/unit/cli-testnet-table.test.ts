@@ -11,30 +11,30 @@ import { fakeNode } from './cli-support.ts'
 
 const HEX = 'ab'.repeat(32)
 const READY: NodeRow = {
-  name: 'node0', dataDir: 'net/node0', url: 'http://127.0.0.1:8080', pid: 77, state: 'ready', height: 41, headId: HEX, round: 0, power: 1_000_000,
-  totalPower: 4_000_000, peers: 3, lives: 12, heartbeatsPerMinute: 359.6, finalityMs: 187, reasons: [],
+  name: 'node0', dataDir: 'net/node0', url: 'http://127.0.0.1:8080', pid: 77, state: 'ready', height: 41, headId: HEX, round: 0, power: 3_000_000,
+  base: 1_000_000, totalPower: 12_000_000, peers: 3, lives: 12, heartbeatsPerMinute: 359.6, finalityMs: 187, reasons: [],
 }
 const DOWN: NodeRow = {
-  ...READY, name: 'node1', pid: null, state: 'down', round: null, power: null, totalPower: null, peers: null, lives: null, heartbeatsPerMinute: null, finalityMs: null,
+  ...READY, name: 'node1', pid: null, state: 'down', round: null, power: null, base: null, totalPower: null, peers: null, lives: null, heartbeatsPerMinute: null, finalityMs: null,
 }
 
 t.test('the table shows a row for each node, numbers under each other', async (t) => {
-  const rows: NodeRow[] = [READY, DOWN, { ...READY, name: 'node2', height: 1_000_041, round: 7, power: 2_000_000, finalityMs: 12_345 }]
+  const rows: NodeRow[] = [READY, DOWN, { ...READY, name: 'node2', height: 1_000_041, round: 7, power: 60_040_000, base: 40_000_000, totalPower: 120_080_000, finalityMs: 12_345 }]
   t.equal(
     testnetTable(rows),
     `
-node      height  round   power  peers   lives  beats/min  finality  state
-──────  ────────  ─────  ──────  ─────  ──────  ─────────  ────────  ───────────
-node0         41      0   25.0%      3      12        360    187 ms  ready
-node1         41      –       –      –       –          –         –  down
-node2    1000041      7   50.0%      3      12        360    12.3 s  ready
+node     height round  share  base+life peers lives beats/s finality state
+────── ──────── ───── ────── ────────── ───── ───── ─────── ──────── ───────────
+node0        41     0  25.0%        1+2     3    12     6.0   187 ms ready
+node1        41     –      –          –     –     –       –        – down
+node2   1000041     7  50.0%      40+20     3    12     6.0   12.3 s ready
 `.slice(1),
   )
 })
 
 t.test('the table fits 80 columns whatever the nodes say, and what they say cannot steer the terminal', async (t) => {
   const huge: NodeRow = {
-    ...READY, name: 'node31', state: 'catching up', height: Number.MAX_SAFE_INTEGER, round: 1_000_000, power: 1e15, totalPower: 1e15, peers: 1e9, lives: 1e9,
+    ...READY, name: 'node31', state: 'catching up', height: Number.MAX_SAFE_INTEGER, round: 1_000_000, power: 1e15, base: 1, totalPower: 1e15, peers: 1e9, lives: 1e9,
     heartbeatsPerMinute: 1e12, finalityMs: 1e12, reasons: ['\u001b[2JCut off.', 'x'.repeat(200), '\n'],
   }
   const table = testnetTable(Array.from({ length: 32 }, () => huge))

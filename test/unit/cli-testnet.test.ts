@@ -99,6 +99,42 @@ t.test('a testnet that is there is used again, unchanged', async (t) => {
   }
 })
 
+t.test('hearts are enrolled by the genesis, kept for the next time, and a registrar may enrol more', async (t) => {
+  const dir = t.testdir()
+  const { genesis, nodes, hearts } = prepare(dir, { nodes: 2, hearts: 3 })
+  t.same(readdirSync(dir).sort(), ['hearts.json', 'node0', 'node1', 'registrar.key'])
+  for (const name of ['hearts.json', 'registrar.key']) t.equal(statSync(join(dir, name)).mode & 0o777, 0o600, name)
+  t.same(checkGenesis(genesis), [])
+  t.same(hearts!.map((each) => each.length), [3, 3])
+  t.same(genesis.enrolled, hearts!.flat().map(({ publicKey }) => toBin(publicKey)).sort())
+  t.same(genesis.registrars, [toBin(readKeyFile(join(dir, 'registrar.key')).publicKey)])
+  t.equal(genesis.params.enrolled, true)
+  t.ok(genesis.params.epochBlocks < 60, 'power moves while one looks')
+  for (const again of [{}, { hearts: 3 }, { hearts: 1 }, { hearts: 0 }]) t.same(prepare(dir, again), { dir, fresh: false, genesis, nodes, hearts })
+  t.throws(() => prepare(dir, { hearts: 4 }), { code: 'genesis', message: /--hearts is 4, but .* has 3/ })
+  writeFileSync(join(dir, 'hearts.json'), '[["xx"], []]')
+  t.throws(() => prepare(dir), { code: 'genesis', message: /hearts of this testnet cannot be read/ })
+})
+
+t.test('without hearts any key is a life', async (t) => {
+  const dir = t.testdir()
+  const { genesis, hearts } = prepare(dir, { nodes: 1 })
+  t.match({ hearts, genesis }, { hearts: null, genesis: { registrars: [], enrolled: [], params: { enrolled: false } } })
+  t.same(prepare(dir, { hearts: 1_000 }).hearts, null, 'as many as one likes')
+})
+
+t.test('a genesis enrols only so many hearts', async (t) => {
+  const dir = join(t.testdir(), 'net')
+  t.throws(() => prepare(dir, { nodes: 32, hearts: 129 }), { code: 'config', message: /4128 hearts/ })
+  t.notOk(existsSync(dir))
+})
+
+t.test('the command makes a network that counts enrolled lives, unless it is told otherwise', async (t) => {
+  const dir = t.testdir()
+  prepare(dir, { nodes: 1, hearts: 2 })
+  t.match(await runCli(['testnet', '--dir', dir, '--open']), { code: EXIT_CODES.genesis, err: /counts enrolled lives/ })
+})
+
 t.test('flags that contradict the testnet that is there are refused, and nothing changes', async (t) => {
   const dir = t.testdir()
   prepare(dir, { powers: [2, 1, 1] })

@@ -14,6 +14,7 @@ const SAMPLES: { [Name in SettingName]: readonly [file: Config[Name], env: Confi
   dataDir: ['/a', '/b', '/c'],
   simulate: [1, 2, 4],
   verifyThreads: [61, 62, 63],
+  verify: ['certificates', 'certificates', 'certificates'],
   shutdownTimeoutMs: [100, 200, 300],
   host: ['127.0.0.1', '::1', 'localhost'],
   port: [1, 2, 0],
@@ -33,6 +34,9 @@ const SAMPLES: { [Name in SettingName]: readonly [file: Config[Name], env: Confi
   walKeepSegments: [26, 27, 28],
 }
 
+/** There are not enough values for samples that differ. */
+const TWO_VALUED: readonly SettingName[] = ['verify']
+
 const text = (value: unknown): string => (Array.isArray(value) ? value.join(',') : String(value))
 
 t.test('every setting has samples that differ from its default and from each other', async (t) => {
@@ -40,6 +44,7 @@ t.test('every setting has samples that differ from its default and from each oth
   for (const name of SETTING_NAMES) {
     const [file, env, flag] = SAMPLES[name]
     for (const value of [file, env, flag]) t.not(text(value), text(settingOf(name).default), name)
+    if (TWO_VALUED.includes(name)) continue
     t.not(text(file), text(env), name)
     t.not(text(env), text(flag), name)
   }

@@ -66,7 +66,7 @@ const { hash: HASH, ...network } = networkOf()
 function door({ mempool = {}, perSecond = 1_000, burst = 1_000, enrolled = false }: Options = {}) {
   const started: Ledger = grow(network.ledger(), { heartbeats: [beatBy(keysOf(0), HASH, { timestampS: NOW_S, sequence: 10 })] })
   const ledger: Ledger = enrolled ? { ...started, params: { ...started.params, enrolled } } : started
-  const engine = createEngine({ ledger, headCertificate: null, self: null, mempool: { ...DEFAULT_MEMPOOL_LIMITS, ...mempool } })
+  const engine = createEngine({ ledger, headCertificate: null, self: null, mempool: { ...DEFAULT_MEMPOOL_LIMITS, ...mempool }, signedHeight: 0, trusted: true })
   const { pool, asked } = localPool()
   const observed: string[] = []
   const told: { heartbeats: Heartbeat[]; transactions: Transaction[] } = { heartbeats: [], transactions: [] }

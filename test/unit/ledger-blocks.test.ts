@@ -17,7 +17,7 @@ import { HEARTBEAT_RECORD_SIZE } from '../../src/protocol/heartbeat.ts'
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts'
 import type { Params } from '../../src/protocol/params.ts'
 import { encodeTransaction } from '../../src/protocol/transaction.ts'
-import type { Transaction } from '../../src/protocol/transaction.ts'
+import type { TransferTransaction } from '../../src/protocol/transaction.ts'
 import { holds } from '../fuzz/holds.ts'
 import type { Network } from './ledger-fixture.ts'
 import { build, bytesOf, candidateOn, certificateOf, commit, device, digest, grow, networkOf, sorted, verdict } from './ledger-fixture.ts'
@@ -116,7 +116,7 @@ t.test('every change of a body is refused', async (t) => {
   t.equal(replaced({ sequence: 1 }), 'heartbeat 0 sequence_replayed')
   t.equal(replaced({ timestampS: first.timestampS - 1 }), 'heartbeat 0 too_fast')
   t.equal(with_({ heartbeats: sorted([...heartbeats, network.beat({ of: 50, timestampS: first.timestampS, sequence: 1 })]) }), 'header bodyRoot', 'one more life')
-  const [transfer] = transactions as [Transaction]
+  const [transfer] = transactions as [TransferTransaction]
   const resigned = network.transfer({ from: 0, to: 1, amount: transfer.transfer.amount, salt: 'other' })
   t.equal(with_({ transactions: [resigned, ...transactions.slice(1)] }), 'header bodyRoot', 'another signature below the same transfer')
   t.equal(with_({ transactions: [network.transfer({ from: 0, to: 1, amount: 4_999n }), ...transactions.slice(1)] }), 'header bodyRoot')
@@ -133,8 +133,10 @@ t.test('the parent certificate must be one of the parent, and the one that the h
   t.equal(with_({ ...certificate, blockId: flipped(certificate.blockId) }), 'parent_certificate')
   t.equal(with_({ ...certificate, blockId: built.id }), 'parent_certificate')
   t.equal(with_({ ...certificate, round: 1 }), 'header parentCertificateRoot')
-  t.equal(with_({ ...certificate, signatures: [] }), 'header parentCertificateRoot')
-  t.equal(with_({ ...certificate, signatures: [{ ...certificate.signatures[0]!, validator: 1 }] }), 'header parentCertificateRoot')
+  const resigned = [{ ...certificate.signatures[0]!, signature: bytesOf('other', 64) }]
+  t.equal(with_({ ...certificate, signatures: resigned }), 'header parentCertificateRoot', 'the same signers')
+  t.equal(with_({ ...certificate, signatures: [] }), 'header stateRoot', 'who signed is counted in the state')
+  t.equal(with_({ ...certificate, signatures: [{ ...certificate.signatures[0]!, validator: 1 }] }), 'header stateRoot')
   const moved = { ...certificate, round: 1 }
   const renamed = { ...header, parentCertificateRoot: toBin(certificateRoot(moved)) }
   t.equal(verdict(ledger, { header: renamed, body: { ...body, parentCertificate: moved } }), 'ok', 'any certificate of the parent will do, if header and body agree')
@@ -245,7 +247,7 @@ t.test('the order in which heartbeats reach the pool does not matter', async (t)
     const pool = new HeartbeatPool({ maxHeartbeats: 100, maxBytes: 1_000_000, maxPerDevice: 10 })
     for (const heartbeat of order) {
       if (pool.check(heartbeat, 1_000) !== null) throw new Error('all of them fit')
-      pool.add(heartbeat)
+      pool.add(heartbeat, 0)
     }
     return build(ledger, { heartbeats: pool.reap(max, nextS(ledger) - 30, nextS(ledger) + 5) }).id
   }

@@ -133,7 +133,7 @@ t.test('lives below the threshold count, but mint nothing', async (t) => {
     const chain = new Chain({ threshold: 2 })
     const timestampMs = chain.ledger.timestampMs + 1_000
     const heartbeats = sorted(Array.from({ length: lives }, (_, of) => chain.beat(of, timestampMs)))
-    const execution = execute(chain.ledger, { height: 1, timestampMs, heartbeats, transactions: [] }, () => t.fail('all are valid'))
+    const execution = execute(chain.ledger, { height: 1, timestampMs, parentCertificate: null, heartbeats, transactions: [] }, () => t.fail('all are valid'))
     t.equal(execution.minted, minted, `${lives} of 2`)
     t.equal(execution.shares.length, lives)
     t.equal(execution.state.cumulativeLifePpm, BigInt(execution.weightPpm))

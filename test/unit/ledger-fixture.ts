@@ -21,7 +21,7 @@ import type { Heartbeat } from '../../src/protocol/heartbeat.ts'
 import { decodeHeartbeat, encodeHeartbeatFields } from '../../src/protocol/heartbeat.ts'
 import type { Params } from '../../src/protocol/params.ts'
 import { DEVELOPMENT_PARAMS } from '../../src/protocol/params.ts'
-import type { Transaction } from '../../src/protocol/transaction.ts'
+import type { TransferTransaction } from '../../src/protocol/transaction.ts'
 import { TRANSFER_KIND } from '../../src/protocol/transaction.ts'
 import type { Transfer } from '../../src/protocol/transfer.ts'
 import { signedTransfer } from '../../src/protocol/transfer.ts'
@@ -90,7 +90,7 @@ export interface TransferFields extends Partial<Omit<Transfer, 'sender' | 'recip
   readonly salt?: string
 }
 
-export function transferOn(hash: Uint8Array, { from, to, amount = 1n, nonce = 0, expiryHeight = 1_000_000, memo = new Uint8Array(0), salt = '' }: TransferFields): Transaction {
+export function transferOn(hash: Uint8Array, { from, to, amount = 1n, nonce = 0, expiryHeight = 1_000_000, memo = new Uint8Array(0), salt = '' }: TransferFields): TransferTransaction {
   const [sender, recipient] = [from, to].map((who) => (typeof who === 'number' ? device(who) : who)) as [KeyBin, KeyBin]
   return { kind: TRANSFER_KIND, transfer: signedTransfer(hash, { sender, recipient, amount, nonce, expiryHeight, memo }, bytesOf(`transfer ${salt}`, 64)) }
 }
@@ -105,7 +105,7 @@ export function networkOf(params: Partial<Params> = {}, more: Partial<Genesis> =
     hash,
     ledger: (): Ledger => genesisLedger(genesis),
     beat: (fields: BeatFields): Heartbeat => beatOn(hash, fields),
-    transfer: (fields: TransferFields): Transaction => transferOn(hash, fields),
+    transfer: (fields: TransferFields): TransferTransaction => transferOn(hash, fields),
   }
 }
 

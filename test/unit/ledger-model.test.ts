@@ -3,7 +3,6 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { equalBytes } from '../../src/base/bytes.ts'
-import type { Account } from '../../src/ledger/account.ts'
 import { buildBlock, validateBlock } from '../../src/ledger/blocks.ts'
 import type { ItemError } from '../../src/ledger/execute.ts'
 import { execute } from '../../src/ledger/execute.ts'
@@ -12,9 +11,8 @@ import { stateRoot } from '../../src/ledger/state.ts'
 import type { Params } from '../../src/protocol/params.ts'
 import { holds } from '../fuzz/holds.ts'
 import type { Network } from './ledger-fixture.ts'
-import { accountsOf, balances, candidateOn, commit, device, networkOf, sorted } from './ledger-fixture.ts'
-import type { ModelAccount } from './ledger-model.ts'
-import { Model } from './ledger-model.ts'
+import { accountsOf, balances, candidateOn, certificateOf, commit, device, networkOf, sorted } from './ledger-fixture.ts'
+import { Model, sameAccount } from './ledger-model.ts'
 
 const LIVES = 5
 
@@ -87,23 +85,6 @@ function itemsOf(draft: BlockDraft, network: Network, ledger: Ledger, model: Mod
   return { timestampMs, heartbeats: draft.shuffled ? heartbeats : sorted(heartbeats), transactions }
 }
 
-function sameAccount(actual: Account, expected: ModelAccount): boolean {
-  const { last } = expected
-  return (
-    actual.key === expected.key &&
-    actual.enrolled === expected.enrolled &&
-    actual.blocks === expected.blocks &&
-    actual.balance === expected.balance &&
-    actual.earned === expected.earned &&
-    BigInt(actual.nonce) === expected.nonce &&
-    BigInt(actual.lastTimestampS) === (last?.timestampS ?? 0n) &&
-    BigInt(actual.lastSequence) === (last?.sequence ?? 0n) &&
-    BigInt(actual.lastHeight) === (last?.height ?? 0n) &&
-    BigInt(actual.lastActiveMs) === (last?.activeMs ?? 0n) &&
-    BigInt(actual.streakStartMs) === (last?.streakStartMs ?? 0n)
-  )
-}
-
 /** What disagrees after the chain, or null. */
 function chain(network: Network, drafts: readonly BlockDraft[]): string | null {
   let ledger = network.ledger()
@@ -113,7 +94,7 @@ function chain(network: Network, drafts: readonly BlockDraft[]): string | null {
   for (const draft of drafts) {
     const content = itemsOf(draft, network, ledger, model, sequences)
     const errors: ItemError[] = []
-    const execution = execute(ledger, { height: ledger.height + 1, ...content }, (error) => void errors.push(error))
+    const execution = execute(ledger, { height: ledger.height + 1, parentCertificate: certificateOf(ledger), ...content }, (error) => void errors.push(error))
     const built = buildBlock(ledger, candidateOn(ledger, content))
     if (execution.shares.length < network.params.threshold) {
       note('not justified')
@@ -122,7 +103,7 @@ function chain(network: Network, drafts: readonly BlockDraft[]): string | null {
     }
     if (built === null) return 'a block with enough lives was not built'
 
-    const expected = model.block(BigInt(content.timestampMs), content.heartbeats, content.transactions)
+    const expected = model.block(BigInt(content.timestampMs), certificateOf(ledger), content.heartbeats, content.transactions)
     for (const { item, reason } of errors) note(`${item} ${reason}`)
     if (JSON.stringify(errors) !== JSON.stringify(expected.refused)) return `refusals: ${JSON.stringify(errors)}, not ${JSON.stringify(expected.refused)}`
     for (const { index, weightPpm, reward } of built.execution.shares) {
@@ -149,7 +130,7 @@ function chain(network: Network, drafts: readonly BlockDraft[]): string | null {
     if (ledger.cumulativeLifePpm !== model.cumulativePpm || built.block.header.cumulativeLifePpm !== model.cumulativePpm) return 'cumulative life'
     if (!equalBytes(stateRoot(ledger, ledger.accountsRoot), built.execution.stateRoot)) return 'state root after the block'
     note('block')
-    if (transactions.some(({ transfer }) => transfer.sender === transfer.recipient)) note('transfer to oneself')
+    if (content.transactions.some(({ transfer }) => transfer.sender === transfer.recipient)) note('transfer to oneself')
   }
   return null
 }

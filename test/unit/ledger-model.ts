@@ -2,12 +2,17 @@
 
 import type { Genesis } from '../../src/protocol/genesis.ts'
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts'
-import type { Transaction } from '../../src/protocol/transaction.ts'
+import type { Account } from '../../src/ledger/account.ts'
+import type { Certificate } from '../../src/protocol/certificate.ts'
+import { heartbeatWitness } from '../../src/protocol/heartbeat.ts'
+import type { Transaction, TransferTransaction } from '../../src/protocol/transaction.ts'
+import { TRANSFER_KIND } from '../../src/protocol/transaction.ts'
+import { ModelGovernance } from './ledger-model-governance.ts'
 
 export interface ModelAccount {
   readonly index: number
   readonly key: string
-  readonly enrolled: boolean
+  enrolled: boolean
   balance: bigint
   nonce: bigint
   earned: bigint
@@ -30,23 +35,30 @@ export interface ModelBlock {
   readonly minted: bigint
 }
 
+type Numbers = { readonly [Name in keyof Genesis['params']]: Genesis['params'][Name] extends boolean ? boolean : bigint }
+
 const MILLION = 1_000_000n
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 const most = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 
 export class Model {
   readonly accounts: ModelAccount[] = []
-  readonly #params: { readonly [Name in keyof Genesis['params']]: Genesis['params'][Name] extends boolean ? boolean : bigint }
+  readonly governance: ModelGovernance
   supply = 0n
   height = 0n
   timestampMs: bigint
   activeMs = 0n
   cumulativePpm = 0n
 
-  constructor({ params, timeMs, enrolled }: Genesis) {
-    this.#params = Object.fromEntries(Object.entries(params).map(([name, value]) => [name, typeof value === 'number' ? BigInt(value) : value])) as never
+  constructor(genesis: Genesis) {
+    const { timeMs, enrolled } = genesis
+    this.governance = new ModelGovernance(genesis)
     this.timestampMs = BigInt(timeMs)
     for (const key of enrolled) this.#open(key, true)
+  }
+
+  get #params(): Numbers {
+    return Object.fromEntries(Object.entries(this.governance.params).map(([name, value]) => [name, typeof value === 'number' ? BigInt(value) : value])) as never
   }
 
   find(key: string): ModelAccount | undefined {
@@ -54,12 +66,13 @@ export class Model {
   }
 
   /** The next block; items that are not valid are skipped and named. */
-  block(timestampMs: bigint, heartbeats: readonly Heartbeat[], transactions: readonly Transaction[]): ModelBlock {
+  block(timestampMs: bigint, certificate: Certificate | null, heartbeats: readonly Heartbeat[], transactions: readonly Transaction[]): ModelBlock {
     const params = this.#params
     const refused: Refusal[] = []
     this.height++
     this.activeMs += least(timestampMs - this.timestampMs, 2n * params.blockIntervalMs)
     this.timestampMs = timestampMs
+    this.governance.begin(this.height, timestampMs, certificate)
 
     const weights = new Map<number, bigint>()
     let previous: Heartbeat | undefined
@@ -77,12 +90,17 @@ export class Model {
     this.supply += minted
     this.cumulativePpm += total
 
+    const lives = {
+      isEnrolled: (device: string) => this.find(device)?.enrolled === true,
+      enrol: (device: string) => void ((this.find(device) ?? this.#open(device, true)).enrolled = true),
+    }
     let opened = 0n
     transactions.forEach((transaction, position) => {
-      const reason = this.#transferReason(transaction, opened)
+      const reason = transaction.kind === TRANSFER_KIND ? this.#transferReason(transaction, opened) : this.governance.apply(transaction, lives)
       if (reason !== null) refused.push({ item: 'transaction', position, reason })
-      else if (this.#move(transaction)) opened++
+      else if (transaction.kind === TRANSFER_KIND) opened += this.#move(transaction) ? 1n : 0n
     })
+    this.governance.end()
     return { refused, weights, rewards, minted }
   }
 
@@ -99,7 +117,8 @@ export class Model {
     return params.enrolled && account?.enrolled !== true ? 'not_enrolled' : null
   }
 
-  #beat({ device, timestampS, sequence, rateLevel, motionLevel }: Heartbeat, weights: Map<number, bigint>): void {
+  #beat({ device, timestampS, sequence, rateLevel, motionLevel, record }: Heartbeat, weights: Map<number, bigint>): void {
+    this.governance.beat(device, heartbeatWitness(record))
     const params = this.#params
     const account = this.find(device) ?? this.#open(device, false)
     const gapMs = most(params.gapMs, params.gapBlocks * params.blockIntervalMs)
@@ -132,7 +151,7 @@ export class Model {
     return shares
   }
 
-  #transferReason({ transfer }: Transaction, opened: bigint): string | null {
+  #transferReason({ transfer }: TransferTransaction, opened: bigint): string | null {
     const params = this.#params
     const sender = this.find(transfer.sender)
     if (BigInt(transfer.expiryHeight) < this.height) return 'expired'
@@ -146,7 +165,7 @@ export class Model {
   }
 
   /** @returns true if it opened an account */
-  #move({ transfer }: Transaction): boolean {
+  #move({ transfer }: TransferTransaction): boolean {
     const known = this.find(transfer.recipient)
     const sender = this.find(transfer.sender)!
     const recipient = known ?? this.#open(transfer.recipient, false)
@@ -161,4 +180,22 @@ export class Model {
     this.accounts.push(account)
     return account
   }
+}
+
+/** Whether a record of the ledger says what the model says. */
+export function sameAccount(actual: Account, expected: ModelAccount): boolean {
+  const { last } = expected
+  return (
+    actual.key === expected.key &&
+    actual.enrolled === expected.enrolled &&
+    actual.blocks === expected.blocks &&
+    actual.balance === expected.balance &&
+    actual.earned === expected.earned &&
+    BigInt(actual.nonce) === expected.nonce &&
+    BigInt(actual.lastTimestampS) === (last?.timestampS ?? 0n) &&
+    BigInt(actual.lastSequence) === (last?.sequence ?? 0n) &&
+    BigInt(actual.lastHeight) === (last?.height ?? 0n) &&
+    BigInt(actual.lastActiveMs) === (last?.activeMs ?? 0n) &&
+    BigInt(actual.streakStartMs) === (last?.streakStartMs ?? 0n)
+  )
 }

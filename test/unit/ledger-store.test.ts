@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
-import { toBin, toHex } from '../../src/base/bytes.ts'
+import { fromBin, toBin, toHex } from '../../src/base/bytes.ts'
 import type { BlockCommit } from '../../src/chain/commit.ts'
 import type { ChainStore } from '../../src/chain/store.ts'
 import { openChainStore } from '../../src/chain/store.ts'
@@ -18,6 +18,7 @@ import { blockCommit, loadChain } from '../../src/node/ledger-store.ts'
 import { Failure } from '../../src/ops/failure.ts'
 import type { Certificate } from '../../src/protocol/certificate.ts'
 import { encodeCertificate } from '../../src/protocol/certificate.ts'
+import { transactionId } from '../../src/protocol/transaction.ts'
 import type { Network } from './ledger-fixture.ts'
 import { asText, build, bytesOf, commit, device, grow, networkOf, sorted, verdict } from './ledger-fixture.ts'
 
@@ -110,9 +111,9 @@ t.test('bodies and headers on disk say what the blocks said', async (t) => {
     t.strictSame(records, body.heartbeats.map(({ record }) => toHex(record)))
     t.strictSame(opened.opened, Array.from({ length: keys.count - before }, (_, i) => keys.get(before + i)!.key))
     t.equal(asText(opened.parentCertificate), asText(body.parentCertificate))
-    const summary = { heartbeats: body.heartbeats.length, transactions: body.transactions.length, minted: block.execution.minted, bodyBytes: bytes.length }
+    const summary = { heartbeats: body.heartbeats.length, transactions: body.transactions.length, minted: block.execution.minted, bodyBytes: bytes.length, power: 1_000_000, totalPower: 3_000_000 }
     t.equal(asText(decodeStoredHeader((await store.header(height))!)), asText({ header, ...summary }))
-    for (const [index, { transfer }] of body.transactions.entries()) t.strictSame(await store.transactionPlace(Uint8Array.from(transfer.id, (c) => c.charCodeAt(0))), { height, index })
+    for (const [index, transaction] of body.transactions.entries()) t.strictSame(await store.transactionPlace(fromBin(transactionId(transaction))), { height, index })
   }
 })
 

@@ -114,6 +114,7 @@ t.test('what contradicts itself is refused', async (t) => {
     [{ validators: [second!, first!] }, 'sorted by key'], [{ validators: [first!, { ...second!, key: first!.key }] }, 'sorted by key'],
     [{ validators: [first!, { ...second!, nodeKey: first!.nodeKey }] }, 'node key of its own'],
     [{ validators: [{ ...first!, power: 0 }] }, 'power must be a positive'], [{ validators: [{ ...first!, power: 1.5 }] }, 'power must be a positive'],
+    [{ validators: [{ ...first!, power: 999_999 }] }, 'at least 1000000: one life'], [{ validators: [{ ...first!, power: 2 ** 48 + 1 }] }, 'at most 2^48'],
     [{ registrars: [...GENESIS.registrars].reverse() }, 'registrars must be sorted'], [{ enrolled: [GENESIS.enrolled[0]!, GENESIS.enrolled[0]!] }, 'enrolled must be sorted'],
     [{ params: { ...DEFAULT_PARAMS, threshold: 0 } }, 'params: threshold'],
   ]

@@ -19,8 +19,8 @@ import * as limits from '../../src/protocol/limits.ts'
 import { checkParams, DEFAULT_PARAMS } from '../../src/protocol/params.ts'
 import { decodeProposal, encodeProposal } from '../../src/protocol/proposal.ts'
 import { ByteListType, bytes32, ListCompositeType } from '../../src/protocol/ssz.ts'
-import type { Transaction } from '../../src/protocol/transaction.ts'
-import { decodeTransaction, encodeTransaction } from '../../src/protocol/transaction.ts'
+import type { Transaction, TransferTransaction } from '../../src/protocol/transaction.ts'
+import { decodeTransaction, encodeTransaction, enrolmentTransaction, parametersTransaction } from '../../src/protocol/transaction.ts'
 import { decodeTransfer, encodeTransfer } from '../../src/protocol/transfer.ts'
 import { vitalsInRange } from '../../src/protocol/vitals.ts'
 import { decodeVote, encodeVote } from '../../src/protocol/vote.ts'
@@ -30,12 +30,12 @@ const one = <T>(values: fc.Arbitrary<T>): T => fc.sample(values, { numRuns: 1, s
 const header = one(arbitrary.header)
 const record = one(arbitrary.heartbeatRecord)
 const heartbeat = arbitrary.heartbeatOf(record)
-const transaction = one(arbitrary.transaction)
+const transaction = one(arbitrary.transferTransaction)
 
 /** 32 bytes that differ for each number and sort by it. */
 const numbered = (i: number): string => String.fromCharCode(i >> 16, (i >> 8) & 255, i & 255).padEnd(32, '.')
 const numberedKey = (i: number): string => toBin(tagKey('ed25519', fromBin(numbered(i))))
-const validators = (count: number, power = 1): GenesisValidator[] => Array.from({ length: count }, (_, i) => ({ key: numbered(i), nodeKey: numbered(i), power }))
+const validators = (count: number, power = 1_000_000): GenesisValidator[] => Array.from({ length: count }, (_, i) => ({ key: numbered(i), nodeKey: numbered(i), power }))
 
 const GENESIS: Genesis = { version: GENESIS_VERSION, network: 'limits', timeMs: 1, params: DEFAULT_PARAMS, validators: validators(1), registrars: [], enrolled: [] }
 const genesisIsFine = (change: Partial<Genesis>): boolean => checkGenesis({ ...GENESIS, ...change }).length === 0
@@ -61,8 +61,20 @@ const roundReads = (round: number): boolean[] => [
 const vitals = { rrMs: [800], motionMilliG: [0], temperatureCentiC: 0 }
 const repeat = (value: number, count: number): number[] => new Array<number>(count).fill(value)
 
-const withMemo = (sizeBytes: number): Transaction => ({ ...transaction, transfer: { ...transaction.transfer, memo: new Uint8Array(sizeBytes).fill(0x61) } })
+const withMemo = (sizeBytes: number): TransferTransaction => ({ ...transaction, transfer: { ...transaction.transfer, memo: new Uint8Array(sizeBytes).fill(0x61) } })
 const TRANSACTION_OVERHEAD = encodeTransaction(withMemo(0)).length
+
+const withDevices = (count: number): Transaction => {
+  const devices = Array.from({ length: count }, (_, i) => numberedKey(i))
+  return enrolmentTransaction(arbitrary.GENESIS_HASH, { registrar: numberedKey(0), expiryHeight: 1, devices, signature: new Uint8Array(64) })
+}
+
+const withApprovals = (count: number): Transaction => {
+  const approvals = Array.from({ length: count }, (_, i) => ({ validator: numbered(i), signature: new Uint8Array(64) }))
+  return parametersTransaction(arbitrary.GENESIS_HASH, { paramsRoot: numbered(0), paramsSince: 0, activationHeight: 1, expiryHeight: 1, params: DEFAULT_PARAMS, approvals })
+}
+
+const transactionReads = (transaction: Transaction): boolean => decodeTransaction(encodeTransaction(transaction), arbitrary.GENESIS_HASH) !== null
 
 const withLevels = (rate: number, motion: number): Uint8Array => {
   const changed = Uint8Array.from(record)
@@ -101,23 +113,36 @@ const table: Readonly<Record<keyof typeof limits, (size: number) => boolean | re
     return decodeBundle(encodeBundle({ witness, signature, records: concat(...new Array<Uint8Array>(count).fill(first)) })).ok
   },
   MAX_TRANSACTION_BYTES: (size) => {
+    // Nothing that large decodes, so what counts is that the larger ones are not even looked at.
+    let looked = false
+    const bytes = new Proxy(new Uint8Array(1), {
+      get: (target, name) => {
+        if (name === 'length') return size
+        looked = true
+        const value: unknown = Reflect.get(target, name, target)
+        return typeof value === 'function' ? value.bind(target) as unknown : value
+      },
+    })
+    decodeTransaction(bytes, arbitrary.GENESIS_HASH)
     const encoded = encodeTransaction(withMemo(size - TRANSACTION_OVERHEAD))
     const ssz = new ListCompositeType(new ByteListType(limits.MAX_TRANSACTION_BYTES), limits.MAX_BLOCK_TRANSACTIONS)
     try {
       // Through the list type, since no kind of transaction is that large yet.
       ssz.deserialize(ssz.serialize([encoded]))
     } catch {
-      return false
+      return [false, looked]
     }
     const namesRoot = mixInLength(merkleize(new Uint8Array(), 15), 0)
     const expected = mixInLength(merkleize(concat(namesRoot, ssz.hashTreeRoot([encoded])), 1), 0)
-    return equalBytes(mixInLength(bodyRoot({ heartbeats: [], transactions: [withMemo(size - TRANSACTION_OVERHEAD)] }), 0), expected)
+    return [equalBytes(mixInLength(bodyRoot({ heartbeats: [], transactions: [withMemo(size - TRANSACTION_OVERHEAD)] }), 0), expected), looked]
   },
   MAX_MEMO_BYTES: (size) => [
     decodeTransfer(encodeTransfer(withMemo(size).transfer)) !== null,
     decodeTransaction(encodeTransaction(withMemo(size)), arbitrary.GENESIS_HASH) !== null,
   ],
-  MAX_VALIDATORS: (count) => [certificateReads(count), genesisIsFine({ validators: validators(count) })],
+  MAX_VALIDATORS: (count) => [certificateReads(count), genesisIsFine({ validators: validators(count) }), transactionReads(withApprovals(count))],
+  MAX_ENROLMENT_DEVICES: (count) => transactionReads(withDevices(count)),
+  MAX_LIFE_WINDOW_EPOCHS: (count) => paramIsFine({ lifeWindowEpochs: count }),
   MAX_REGISTRARS: (count) => genesisIsFine({ registrars: Array.from({ length: count }, (_, i) => numberedKey(i)) }),
   MAX_GENESIS_ACCOUNTS: (count) => genesisIsFine({ enrolled: Array.from({ length: count }, (_, i) => numberedKey(i)) }),
   // No tree of that size fits a machine: its root has the depth of the SSZ list's, and no other.
@@ -130,8 +155,9 @@ const table: Readonly<Record<keyof typeof limits, (size: number) => boolean | re
     const shown = { prevotes: [], precommits: [], prevoteQuorum: false, precommitQuorum: false, proposal: false }
     return decodeHave(encodeHave({ height: 1, rounds: Array.from({ length: count }, (_, round) => ({ round, ...shown })) })).ok
   },
-  // The total must stay below it.
-  MAX_TOTAL_POWER: (power) => [genesisIsFine({ validators: validators(1, power - 1) }), genesisIsFine({ validators: validators(2, Math.floor((power - 1) / 2)) })],
+  // Bases, and lives that make up twice as much: the total of all powers stays below it.
+  MAX_TOTAL_POWER: (power) => 4 * limits.MAX_TOTAL_BASE === power && 3 * limits.MAX_TOTAL_BASE + limits.MAX_VALIDATORS < power && Number.isSafeInteger(3 * power),
+  MAX_TOTAL_BASE: (power) => [genesisIsFine({ validators: validators(1, power) }), genesisIsFine({ validators: [...validators(1, power - 1), { key: 'z'.repeat(32), nodeKey: 'z'.repeat(32), power: 1 }] })],
   MAX_LEVEL: (level) => [decodeHeartbeat(withLevels(level, 0), '') !== null, decodeHeartbeat(withLevels(0, level), '') !== null],
   MAX_NETWORK_NAME_BYTES: (size) => genesisIsFine({ network: 'n'.repeat(size) }),
   MAX_RR_INTERVALS: (count) => vitalsInRange({ ...vitals, rrMs: repeat(800, count) }),
@@ -150,7 +176,13 @@ for (const [name, check] of Object.entries(table)) {
   })
 }
 
-t.test('the largest body of today fits its maximum', async (t) => {
+t.test('the largest transaction of each kind fits its maximum', async (t) => {
+  const sizes = [withApprovals(limits.MAX_VALIDATORS), withDevices(limits.MAX_ENROLMENT_DEVICES), withMemo(limits.MAX_MEMO_BYTES)].map((each) => encodeTransaction(each).length)
+  t.strictSame(sizes, [1 + 258 + 128 * 96, 1 + 111 + 256 * 35, 1 + 64 + 98 + 128])
+  t.ok(sizes.every((size) => size <= limits.MAX_TRANSACTION_BYTES))
+})
+
+t.test('the largest body of heartbeats and transfers fits its maximum', async (t) => {
   const heartbeatBytes = limits.MAX_BLOCK_HEARTBEATS * record.length
   const transactionBytes = limits.MAX_BLOCK_TRANSACTIONS * (4 + TRANSACTION_OVERHEAD + limits.MAX_MEMO_BYTES)
   const certificateBytes = 4 + encodeCertificate({

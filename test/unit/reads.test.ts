@@ -18,7 +18,7 @@ import type { Reads } from '../../src/node/reads.ts'
 import { createReads } from '../../src/node/reads.ts'
 import type { Certificate } from '../../src/protocol/certificate.ts'
 import { heartbeatEvidence, heartbeatFields, heartbeatMessage, heartbeatSignature, heartbeatWitness } from '../../src/protocol/heartbeat.ts'
-import type { Transaction } from '../../src/protocol/transaction.ts'
+import type { TransferTransaction } from '../../src/protocol/transaction.ts'
 import { build, bytesOf, commit, device, digest, GENESIS_TIME_MS, networkOf, sorted } from './ledger-fixture.ts'
 
 const NETWORK = networkOf({ aliveBlocks: 2, gapMs: 2_000, gapBlocks: 1 }, { enrolled: [device(9)] })
@@ -54,7 +54,7 @@ async function scene(t: Test): Promise<Scene> {
     ledger = commit(ledger, block)
     blocks.push(block)
   }
-  const engine = createEngine({ ledger, headCertificate: certify(blocks[3]!), self: null, mempool: DEFAULT_MEMPOOL_LIMITS })
+  const engine = createEngine({ ledger, headCertificate: certify(blocks[3]!), self: null, mempool: DEFAULT_MEMPOOL_LIMITS, signedHeight: 0, trusted: true })
   return { reads: createReads(engine, store), engine, store, blocks }
 }
 
@@ -123,7 +123,7 @@ t.test('the heartbeats of a block are shown as they were signed, page by page', 
   for (const ref of [0, 5, new Uint8Array(32)]) t.equal(await reads.blockHeartbeats(ref, 0, 1), null)
 })
 
-const viewOf = ({ transfer }: Transaction, height: number | null, memo = '') => ({
+const viewOf = ({ transfer }: TransferTransaction, height: number | null, memo = '') => ({
   id: hex(transfer.id),
   kind: 'transfer',
   sender: keyBinToText(transfer.sender),
@@ -138,7 +138,7 @@ const viewOf = ({ transfer }: Transaction, height: number | null, memo = '') => 
 
 t.test('transactions are found in their block and by their id, committed or waiting', async (t) => {
   const { reads, engine, blocks } = await scene(t)
-  const [first, second] = blocks[1]!.block.body.transactions as [Transaction, Transaction]
+  const [first, second] = blocks[1]!.block.body.transactions as [TransferTransaction, TransferTransaction]
   const views = [viewOf(first, 2, MEMO), viewOf(second, 2)]
   t.strictSame(await reads.blockTransactions(2, 0, 50), { blockId: hex(blocks[1]!.id), height: 2, total: 2, items: views })
   t.strictSame((await reads.blockTransactions(2, 1, 50))!.items, views.slice(1))
@@ -150,7 +150,7 @@ t.test('transactions are found in their block and by their id, committed or wait
 
   const waiting = NETWORK.transfer({ from: 0, to: 1, amount: 7n, nonce: 2 })
   t.equal(await reads.transaction(fromBin(waiting.transfer.id)), null)
-  t.match(admitTransaction(engine, markVerified(waiting)), { accepted: true })
+  t.match(admitTransaction(engine, markVerified(waiting), GENESIS_TIME_MS), { accepted: true })
   t.strictSame(await reads.transaction(fromBin(waiting.transfer.id)), viewOf(waiting, null))
 })
 
@@ -172,7 +172,7 @@ t.test('an account is shown with what it may still spend, whether it is alive, a
     lastHeartbeat: { height: 4, timestampS: GENESIS_TIME_MS / 1_000 + 4, sequence: 40 },
     streakMs: 3_000,
   })
-  for (const [nonce, amount] of [[2, 7n], [3, 11n]] as const) admitTransaction(engine, markVerified(NETWORK.transfer({ from: 0, to: 1, amount, nonce })))
+  for (const [nonce, amount] of [[2, 7n], [3, 11n]] as const) admitTransaction(engine, markVerified(NETWORK.transfer({ from: 0, to: 1, amount, nonce })), GENESIS_TIME_MS)
   t.match(account(0), { balance: own.balance.toString(), available: (own.balance - 18n).toString(), nonce: 2, nextNonce: 4 })
   t.match(account(3), { alive: false, streakMs: 0, lastHeartbeat: { height: 1 } }, 'silent for three blocks')
   t.match(account(40), { alive: false, streakMs: 0, lastHeartbeat: null, balance: '10000000', earned: '0', blocks: 0 }, 'opened by a transfer')

@@ -21,25 +21,27 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ledger: ['base', 'crypto', 'protocol'],
   mempool: ['base', 'crypto', 'protocol'],
   consensus: ['base', 'crypto', 'protocol'],
+  sync: ['base', 'crypto', 'protocol'],
   engine: ['base', 'crypto', 'protocol', 'ledger', 'mempool', 'consensus'],
-  sim: ['base', 'crypto', 'protocol', 'ledger', 'mempool', 'consensus', 'engine'],
+  sim: ['base', 'crypto', 'protocol', 'ledger', 'mempool', 'consensus', 'sync', 'engine'],
   ops: ['base', 'crypto', 'protocol'],
   chain: ['base', 'crypto', 'protocol', 'ops'],
   network: ['base', 'crypto', 'protocol', 'ops'],
   api: ['base', 'crypto', 'protocol', 'ops'],
   device: ['base', 'crypto', 'protocol'],
-  node: ['base', 'crypto', 'protocol', 'ledger', 'mempool', 'consensus', 'engine', 'ops', 'chain', 'network', 'api', 'device'],
-  cli: ['base', 'crypto', 'protocol', 'ledger', 'mempool', 'consensus', 'engine', 'sim', 'ops', 'chain', 'network', 'api', 'device', 'node'],
+  node: ['base', 'crypto', 'protocol', 'ledger', 'mempool', 'consensus', 'sync', 'engine', 'ops', 'chain', 'network', 'api', 'device'],
+  cli: ['base', 'crypto', 'protocol', 'ledger', 'mempool', 'consensus', 'sync', 'engine', 'sim', 'ops', 'chain', 'network', 'api', 'device', 'node'],
 }
 
 /** Synchronous, no clock, no I/O, no randomness: these run whole inside the simulator. */
-export const PURE = ['base', 'crypto', 'protocol', 'ledger', 'mempool', 'consensus', 'engine', 'sim']
+export const PURE = ['base', 'crypto', 'protocol', 'ledger', 'mempool', 'consensus', 'sync', 'engine', 'sim']
 
 /** What to do instead of importing a folder that lies above, or beside. */
 const INSTEAD: Readonly<Record<string, string>> = {
   ledger: 'take what you need as an argument; the engine knows both',
   mempool: 'take what you need as an argument; the engine knows both',
   consensus: 'take what you need as an argument; the engine knows both',
+  sync: 'take what you need as an argument; node/ knows both',
   engine: 'let the engine call you',
   sim: 'the simulator is for tests and for the command `simulate`',
   ops: 'take the value as an argument',
@@ -74,7 +76,7 @@ const PURE_NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
 export const MAY_MARK_VERIFIED: Readonly<Record<string, string>> = {
   'src/node/ingress.ts': 'has just checked what came by HTTP',
   'src/node/gossip.ts': 'has just checked what came by gossip',
-  'src/node/chain-sync.ts': 'has just checked blocks and certificates of peers',
+  'src/node/chain-sync.ts': 'hands on what sync-check.ts has just checked',
   'src/node/assembler.ts': 'puts a block together from parts that were checked',
   'src/node/runner.ts': 'has just signed it',
   'src/node/verify-chain.ts': 'has just checked the chain, offline',

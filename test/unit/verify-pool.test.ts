@@ -51,6 +51,14 @@ t.test('rows get the verdicts, ids and names that they would get here', async (t
   t.strictSame(await verdicts(poolOf(t, 2, 2), rows), expected, 'with hardly any key kept')
 })
 
+t.test('who knows the hashes gets the verdicts alone, also beside one who does not', async (t) => {
+  const pool = poolOf(t, 2)
+  const [alone, beside] = await Promise.all([pool.heartbeats(concat(...MIXED), false), verdicts(pool, MIXED)])
+  t.strictSame([...alone.valid].map(String), MIXED.map((row) => direct(row)[0]))
+  t.equal(alone.hashes.length, 0)
+  t.strictSame(beside, MIXED.map(direct))
+})
+
 const ITEMS = Array.from({ length: 9 }, (_, i): SignatureItem => {
   const keys = keysOf(i)
   const { message, signature } = transferBy(keys, HASH, { recipient: 'x'.repeat(35), amount: 1n, nonce: i, expiryHeight: 9 })

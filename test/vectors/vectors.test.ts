@@ -9,7 +9,7 @@ import { decodeCertificate } from '../../src/protocol/certificate.ts'
 import { genesisFromJson, genesisHash } from '../../src/protocol/genesis.ts'
 import { decodeHeader, headerId } from '../../src/protocol/header.ts'
 import { decodeProposal } from '../../src/protocol/proposal.ts'
-import { transactionFromMessage, transactionId } from '../../src/protocol/transaction.ts'
+import { decodeTransaction, encodeTransaction, transactionFromMessage, transactionId } from '../../src/protocol/transaction.ts'
 import { decodeVote } from '../../src/protocol/vote.ts'
 import { verifySignature } from '../../src/crypto/verify.ts'
 import { referenceVerify } from '../unit/crypto-reference.ts'
@@ -22,6 +22,7 @@ const frozen = Object.fromEntries(Object.keys(built).map((name) => [name, JSON.p
   genesis: { file: unknown; hash: string }
   heartbeat: { deviceKey: string; message: string; signature: string; id: string; name: string }[]
   transfer: { sender: string; message: string; signature: string; id: string; transaction: string }
+  governance: Record<string, { kind: number; signatures: { key: string; message: string; signature: string }[]; transaction: string; id: string }>
   vote: { validator: string; message: string; signature: string; encoding: string }[]
   proposal: { proposer: string; message: string; signature: string; encoding: string; validRound: number }[]
   certificate: { message: string; signers: number[]; encoding: string }
@@ -58,6 +59,12 @@ t.test('the vectors read back, and their signatures verify', async (t) => {
   signed('a transfer', frozen.transfer.message, frozen.transfer.signature, bytes(frozen.transfer.sender))
   const transaction = transactionFromMessage(bytes(frozen.transfer.message), bytes(frozen.transfer.signature), hash)
   t.ok(transaction.ok && transactionId(transaction.value) === toBin(bytes(frozen.transfer.id)))
+  for (const [name, { kind, signatures, transaction: encoded, id }] of Object.entries(frozen.governance)) {
+    for (const { key, message, signature } of signatures) signed(name, message, signature, bytes(key))
+    const decoded = decodeTransaction(bytes(encoded), hash)
+    t.ok(decoded?.kind === kind && transactionId(decoded) === toBin(bytes(id)), name)
+    t.equal(decoded && toHex(encodeTransaction(decoded)), encoded)
+  }
   for (const { validator, message, signature, encoding } of frozen.vote) {
     signed('a vote', message, signature, tagKey('ed25519', bytes(validator)))
     t.ok(decodeVote(bytes(encoding)).ok)

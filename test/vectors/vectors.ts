@@ -21,12 +21,13 @@ import { decodeHeartbeat, encodeHeartbeatFields, heartbeatMessage } from '../../
 import type { Params } from '../../src/protocol/params.ts'
 import { paramsRoot } from '../../src/protocol/params.ts'
 import { encodeProposal, proposalMessage } from '../../src/protocol/proposal.ts'
-import type { Transaction } from '../../src/protocol/transaction.ts'
+import type { TransferTransaction } from '../../src/protocol/transaction.ts'
 import { encodeTransaction, TRANSFER_KIND } from '../../src/protocol/transaction.ts'
 import { signedTransfer, transferMessage } from '../../src/protocol/transfer.ts'
 import { validatorsRoot } from '../../src/protocol/validators.ts'
 import { encodeVitals, evidenceOf, levelsOf } from '../../src/protocol/vitals.ts'
 import { encodeVote, voteMessage } from '../../src/protocol/vote.ts'
+import { governanceVectors } from './governance.ts'
 
 /** A secret key of one repeated byte: never to be used for anything but vectors. */
 const keyPair = (curve: Curve, byte: number): KeyPair => keyPairFromSecret(curve, new Uint8Array(32).fill(byte))
@@ -37,6 +38,8 @@ const DEVICES = [keyPair('p256', 1), keyPair('ed25519', 2), keyPair('secp256k1',
 const VALIDATORS = [0x11, 0x12, 0x13].map((byte) => keyPair('ed25519', byte)).sort((a, b) => (raw(a) < raw(b) ? -1 : 1))
 const NODES = [0x21, 0x22, 0x23].map((byte) => keyPair('ed25519', byte))
 const WITNESS = NODES[0]!
+const REGISTRAR = keyPair('p256', 0x31)
+const [CANDIDATE, CANDIDATE_NODE] = [keyPair('ed25519', 0x14), keyPair('ed25519', 0x24)] as const
 
 /** 2026-01-01T00:00:00Z */
 const GENESIS_TIME_MS = 1_767_225_600_000
@@ -53,6 +56,8 @@ const PARAMS: Params = {
   lifeMinIntervalMs: 1_000,
   aliveBlocks: 12,
   epochBlocks: 120,
+  lifeWindowEpochs: 144,
+  enrolmentsPerEpoch: 1_024,
   rewardInitial: 10_000_000_000n,
   rewardHalvingBlocks: 210_000,
   rewardFloor: 1_000_000n,
@@ -84,7 +89,7 @@ const GENESIS: Genesis = {
   timeMs: GENESIS_TIME_MS,
   params: PARAMS,
   validators: VALIDATORS.map((validator, i) => ({ key: raw(validator), nodeKey: raw(NODES[i]!), power: (i + 1) * 1_000_000 })),
-  registrars: [toBin(keyPair('p256', 0x31).publicKey)],
+  registrars: [toBin(REGISTRAR.publicKey)],
   enrolled: DEVICES.map(({ publicKey }) => toBin(publicKey)).sort(),
 }
 const HASH = genesisHash(GENESIS)
@@ -109,7 +114,7 @@ function heartbeat(device: KeyPair, sequence: number) {
   return { fields, message, signature, record, decoded }
 }
 
-function transfer(): { transaction: Transaction; message: Uint8Array } {
+function transfer(): { transaction: TransferTransaction; message: Uint8Array } {
   const [sender, recipient] = DEVICES as [KeyPair, KeyPair, KeyPair]
   const fields = {
     sender: toBin(sender.publicKey),
@@ -165,7 +170,7 @@ export function buildVectors(): Record<string, unknown> {
   const proposals = [{ height: 42, round: 0, validRound: -1, blockId }, { height: 42, round: 3, validRound: 1, blockId }]
   const [validator] = VALIDATORS as [KeyPair, KeyPair, KeyPair]
   return {
-    keys: [...DEVICES, ...VALIDATORS, ...NODES].map((pair) => {
+    keys: [...DEVICES, ...VALIDATORS, ...NODES, REGISTRAR, CANDIDATE, CANDIDATE_NODE].map((pair) => {
       return { curve: pair.curve, secretKey: toHex(pair.secretKey), tagged: toHex(pair.publicKey), text: keyToText(pair.publicKey) }
     }),
     genesis: {
@@ -205,6 +210,9 @@ export function buildVectors(): Record<string, unknown> {
       transaction: toHex(encodeTransaction(transaction)),
       id: hexOf(transaction.transfer.id),
     },
+    governance: governanceVectors({
+      hash: HASH, params: PARAMS, registrar: REGISTRAR, devices: DEVICES, validators: VALIDATORS, candidate: CANDIDATE, node: CANDIDATE_NODE,
+    }),
     vote: votes.map((statement) => {
       const message = voteMessage(HASH, statement)
       const signature = sign(message, validator)

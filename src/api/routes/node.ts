@@ -29,7 +29,12 @@ export async function nodeRoutes(app: App, { backend, registry, options, drainin
     addressReadsPerSecond: options.reads.perSecond,
   }
   const node = read('readNode', 'Network, witness key, clock and limits: what a device must know', responses(ref(NodeSchema), 'The node', 429))
-  app.get('/v2/node', node, async () => ({ ...facts, nowMs: backend.nowMs(), limits }))
+  app.get('/v2/node', node, async () => {
+    const [{ params }, { validators }] = await Promise.all([backend.params(), backend.validators()])
+    // It may have joined or left since the node was started.
+    const validator = validators.find(({ nodeKey }) => nodeKey === facts.witness)?.key ?? null
+    return { ...facts, validator, development: params['development'] === true, params, nowMs: backend.nowMs(), limits }
+  })
 
   app.get('/status', read('readStatus', 'State of the node and its network', responses(ref(StatusSchema), 'The state', 429)), async () => {
     const status = await backend.status()

@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import { Amount, Count, Hex32, KeyText, nullable, ref, UnixMs } from './common.ts'
+import { TransactionSchema } from './transaction.ts'
 
 const CertificateSummary = Type.Object({
   round: Count,
@@ -49,22 +50,6 @@ export const CommittedHeartbeat = Type.Object(
     signature: Type.String({ contentEncoding: 'base64' }),
   },
   { $id: 'CommittedHeartbeat' },
-)
-
-export const TransactionSchema = Type.Object(
-  {
-    id: Hex32,
-    kind: Type.Literal('transfer'),
-    sender: KeyText,
-    recipient: KeyText,
-    amount: Amount,
-    nonce: Count,
-    expiryHeight: Count,
-    memo: Type.String({ maxLength: 128, description: 'What the sender wrote: not to be trusted, not to be shown as markup' }),
-    signature: Type.String({ contentEncoding: 'base64' }),
-    height: nullable(Type.Integer({ minimum: 1, description: 'Block that holds it; null while it waits' })),
-  },
-  { $id: 'Transaction' },
 )
 
 export const AccountSchema = Type.Object(

@@ -15,6 +15,10 @@ export const KeyText = Type.String({
 })
 export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 export const UnixMs = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Unix time, ms' })
+export const Signature = Type.String({ contentEncoding: 'base64', description: '64 bytes' })
+export const ParamsObject = Type.Record(Type.String(), Type.Union([Type.Number(), Type.String(), Type.Boolean()]), {
+  description: 'Consensus parameters by name; amounts as decimal strings of base units',
+})
 export const Reasons = Type.Array(Type.String(), { description: 'One sentence each; empty if nothing is wrong' })
 
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])

@@ -68,17 +68,17 @@ export const Verdicts = Type.Object(
   { $id: 'Verdicts' },
 )
 
-export const TransactionInput = Type.Object(
-  {
-    message: Type.String({
-      contentEncoding: 'base64',
-      minLength: 4,
-      maxLength: base64Size(MAX_TRANSACTION_BYTES),
-      description: 'The signed bytes, canonical base64',
-    }),
-    signature: base64(64, 'The signature of the sender'),
-  },
-  { ...STRICT, $id: 'TransactionSubmission' },
+const transactionText = (description: string) =>
+  Type.String({ contentEncoding: 'base64', minLength: 4, maxLength: base64Size(MAX_TRANSACTION_BYTES), description })
+
+export const TransferInput = Type.Object(
+  { message: transactionText('The signed bytes, canonical base64'), signature: base64(64, 'The signature of the sender') },
+  { ...STRICT, $id: 'TransferSubmission', description: 'A transfer, as its sender signed it' },
+)
+
+export const EncodedTransactionInput = Type.Object(
+  { transaction: transactionText('Kind and payload with all signatures, canonical base64') },
+  { ...STRICT, $id: 'EncodedTransactionSubmission', description: 'A transaction of any kind, encoded as in a block' },
 )
 
 export const TransactionAccepted = Type.Object({ accepted: Type.Literal(true), id: Hex32 }, { $id: 'TransactionAccepted' })

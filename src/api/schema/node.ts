@@ -1,19 +1,15 @@
 // What the node says about itself.
 
 import { Type } from 'typebox'
-import { Amount, Count, Hex32, nullable, Reasons, ref, UnixMs } from './common.ts'
+import { Amount, Count, Hex32, nullable, ParamsObject, Reasons, ref, UnixMs } from './common.ts'
 
 /** The part that never changes while the node runs. */
 const nodeFacts = {
   version: Type.String(),
   network: Type.String(),
   genesisHash: Hex32,
-  development: Type.Boolean(),
   witness: { ...Hex32, description: 'Ed25519 key of this node, which heartbeats sent here must name as their witness' },
-  validator: nullable({ ...Hex32, description: 'Ed25519 validator key, if it has one' }),
-  params: Type.Record(Type.String(), Type.Union([Type.Number(), Type.String(), Type.Boolean()]), {
-    description: 'Consensus parameters by name; amounts as decimal strings of base units',
-  }),
+  validator: nullable({ ...Hex32, description: 'Ed25519 key of its validator, if it validates in this epoch' }),
 }
 
 export const NodeFacts = Type.Object({
@@ -25,6 +21,8 @@ export const NodeFacts = Type.Object({
 export const NodeSchema = Type.Object(
   {
     ...nodeFacts,
+    development: Type.Boolean({ description: 'Simulated hearts are allowed' }),
+    params: ParamsObject,
     nowMs: { ...UnixMs, description: 'Clock of the node, Unix time in ms' },
     limits: Type.Object(
       {
@@ -49,6 +47,18 @@ export const StatusSchema = Type.Object(
     ready: Type.Boolean(),
     reasons: Reasons,
     syncing: Type.Boolean(),
+    sync: nullable({
+      ...Type.Object({
+        target: { ...Count, description: 'Height to reach, as far as it is known' },
+        blocksPerS: Type.Number({ minimum: 0, description: 'Over the last ten seconds' }),
+        heartbeatsPerS: Type.Number({ minimum: 0 }),
+        etaS: nullable({ ...Count, description: 'Seconds to go; null while nothing moves' }),
+        bottleneck: Type.Union([Type.Literal('network'), Type.Literal('verification'), Type.Literal('execution'), Type.Literal('disk')], {
+          description: 'What it waits for most of the time',
+        }),
+      }),
+      description: 'How catching up goes; null while it does not',
+    }),
     uptimeMs: Count,
     height: Type.Integer({ minimum: 0, description: 'Of the last committed block; 0 before the first' }),
     headId: Hex32,
@@ -65,7 +75,7 @@ export const StatusSchema = Type.Object(
     blocksPerMinute: Type.Number({ minimum: 0 }),
     transactionsPerSecond: Type.Number({ minimum: 0 }),
     peers: Count,
-    validators: Type.Array(Type.Object({ key: Hex32, power: Count })),
+    validators: Type.Array(Type.Object({ key: Hex32, power: Count, base: { ...Count, description: 'The part of its power that lives do not make' } })),
   },
   { $id: 'Status' },
 )

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { Cli } from '../cli.ts'
 import { action, textOption } from '../cli.ts'
-import { addSettingFlags, configOf, integerFlag } from '../flags.ts'
+import { addSettingFlags, configOf, integerFlag, registrarFlags, registrarOption } from '../flags.ts'
 
 export const DEVELOPMENT_NETWORK = 'pulse-dev'
 export const PRODUCTION_NETWORK = 'pulse'
@@ -14,12 +14,13 @@ const DESCRIPTION =
   'Nothing is ever overwritten.'
 
 /** What the genesis of an existing network has decided. */
-const DECIDED = ['network', 'threshold', 'interval', 'development', 'production']
+const DECIDED = ['network', 'threshold', 'interval', 'development', 'production', 'registrar']
 
 const EXAMPLES = `
 Examples:
   $ pulse-node init
   $ pulse-node init --data-dir /var/lib/pulse --network harbour --production
+  $ pulse-node init --registrar z6MkvWwuKcdnqpfPGH1eN88vdkqVHQs5Rbqtf5Vc6xuoxHDi
   $ pulse-node init --genesis genesis.json      join an existing network`
 
 export function registerInit(program: Command, cli: Cli): void {
@@ -32,6 +33,7 @@ export function registerInit(program: Command, cli: Cli): void {
     .option('--interval <ms>', 'time between blocks (default: 1000, or 5000 with --production)')
     .addOption(new Option('--development', 'development network: simulated hearts are allowed (default)').conflicts('production'))
     .option('--production', 'no development network')
+    .addOption(registrarOption())
     .addOption(new Option('--genesis <file>', 'join the network of this genesis').conflicts(DECIDED))
     .addHelpText('after', EXAMPLES)
   action(addSettingFlags(command, ['dataDir']), cli, async (run) => {
@@ -49,6 +51,7 @@ export function registerInit(program: Command, cli: Cli): void {
             development,
             threshold: integerFlag(options, '--threshold', 1, 32_768),
             intervalMs: integerFlag(options, '--interval', 100, 3_600_000),
+            registrars: await registrarFlags(options),
             nowMs: run.clock.nowMs(),
           },
     )

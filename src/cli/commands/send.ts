@@ -3,23 +3,16 @@
 import type { Command } from 'commander'
 import { fromHex } from '../../base/bytes.ts'
 import { keyFromText } from '../../crypto/keys.ts'
-import type { DeviceTransfer } from '../../device/transfer.ts'
 import { Failure } from '../../ops/failure.ts'
 import { MAX_MEMO_BYTES } from '../../protocol/limits.ts'
 import { formatAmount, parseAmount } from '../amount.ts'
-import type { Cli, Run } from '../cli.ts'
+import type { Cli } from '../cli.ts'
 import { action, textOption } from '../cli.ts'
-import type { NodeClient } from '../client.ts'
 import { clientOf } from '../client.ts'
-import { addClientFlags, integerFlag } from '../flags.ts'
+import { addWaitFlags, committedAt, EXPIRY_BLOCKS } from '../commit.ts'
+import { addClientFlags } from '../flags.ts'
 import { record } from '../output.ts'
-import { waitUntil } from '../wait.ts'
 import { DEFAULT_KEY_FILE } from './device.ts'
-
-/** Blocks in which the transfer may be committed. */
-const EXPIRY_BLOCKS = 100
-const WAIT_S = 60
-const POLL_MS = 250
 
 const EXAMPLES = `
 Examples:
@@ -35,10 +28,8 @@ export function registerSend(program: Command, cli: Cli): void {
     .description('Send PULSE, and wait until the transfer is committed.')
     .option('--key <file>', `key file of the sender (default: ${DEFAULT_KEY_FILE})`)
     .option('--memo <text>', `at most ${MAX_MEMO_BYTES} bytes; public for ever`)
-    .option('--no-wait', 'do not wait for the commit')
-    .option('--seconds <n>', `wait at most so long (default: ${WAIT_S})`)
     .addHelpText('after', EXAMPLES)
-  action(addClientFlags(command), cli, async (run, recipientText = '', amountText = '') => {
+  action(addClientFlags(addWaitFlags(command)), cli, async (run, recipientText = '', amountText = '') => {
     const { readKeyFile } = await import('../../ops/keyfile.ts')
     const { keyToText } = await import('../../crypto/keys.ts')
     const { makeTransfer } = await import('../../device/transfer.ts')
@@ -75,7 +66,7 @@ export function registerSend(program: Command, cli: Cli): void {
       memo,
     })
     await client.sendTransaction(transfer.message, transfer.signature)
-    const height = run.options['wait'] === false ? null : await committedAt(run, client, transfer)
+    const height = await committedAt(run, client, transfer.id)
     run.print({ id: transfer.id, sender, recipient, amount, nonce: account.nextNonce, height }, () =>
       record([
         ['transfer', transfer.id],
@@ -86,15 +77,4 @@ export function registerSend(program: Command, cli: Cli): void {
       ]),
     )
   })
-}
-
-/** @returns the height of the block that holds it */
-async function committedAt(run: Run, client: NodeClient, transfer: DeviceTransfer): Promise<number> {
-  const seconds = integerFlag(run.options, '--seconds', 1, 100_000) ?? WAIT_S
-  const wait = { everyMs: POLL_MS, timeoutMs: seconds * 1_000 }
-  const height = await waitUntil(run.clock, wait, async () => (await client.transaction(transfer.id))?.height ?? null)
-  if (height === null) {
-    throw new Failure('refused', `Not committed within ${seconds} s`, `It may still be: see the account. The transfer is ${transfer.id}`)
-  }
-  return height
 }

@@ -5,6 +5,7 @@ import type { LoadedConfig } from '../../ops/config.ts'
 import type { DataDir } from '../../ops/datadir.ts'
 import { Failure } from '../../ops/failure.ts'
 import type { Logger } from '../../ops/logger.ts'
+import type { Progress } from '../../ops/notify.ts'
 import type { Config } from '../../ops/settings.ts'
 import type { Genesis } from '../../protocol/genesis.ts'
 import type { Cli, Run } from '../cli.ts'
@@ -31,6 +32,7 @@ export function registerStart(program: Command, cli: Cli): void {
     .description(DESCRIPTION)
     .option('--threshold <n>', 'distinct lives that a rewarded block needs; shapes a new network only')
     .option('--interval <ms>', 'time between blocks; shapes a new network only')
+    .option('--no-init', 'fail in a new or empty data directory, instead of making a network')
     .addHelpText('after', EXAMPLES)
   action(addSettingFlags(command), cli, async (run) => {
     const loaded = configOf(run)
@@ -63,6 +65,9 @@ async function prepare(run: Run, { config, origins }: LoadedConfig): Promise<Pre
   const threshold = integerFlag(run.options, '--threshold', 1, 32_768)
   const intervalMs = integerFlag(run.options, '--interval', 100, 3_600_000)
   if (isFresh(config.dataDir)) {
+    if (run.options['init'] === false) {
+      throw new Failure('genesis', `There is no network in ${config.dataDir}`, 'Make one with pulse-node init, or join one with pulse-node init --genesis FILE.')
+    }
     const solo = { network: DEVELOPMENT_NETWORK, development: true, threshold, intervalMs, nowMs: run.clock.nowMs() }
     return { ...initialise(config.dataDir, solo), fresh: true }
   }
@@ -94,20 +99,25 @@ async function prepare(run: Run, { config, origins }: LoadedConfig): Promise<Pre
 /** @returns the exit code @throws the failure that stopped the node */
 async function runNode(run: Run, config: Config, genesis: Genesis, logger: Logger, greet: (url: string) => void): Promise<number> {
   const { createShutdown } = await import('../../ops/shutdown.ts')
+  const { createSupervision } = await import('../../ops/notify.ts')
   const { createNode } = await import('../../node/node.ts')
   const hearts = new AbortController()
   let beating: Promise<unknown> = Promise.resolve()
   let failure: Failure | null = null
 
-  const created = createNode({ config, genesis, logger })
+  const created = createNode({ config, genesis, logger, env: run.env })
   const started = created.then((node) => node.start())
+  const progress = async (): Promise<Progress> => (await created).progress()
+  const supervision = createSupervision({ env: run.env, pid: process.pid, progress, clock: run.clock, logger })
   // The signals are ours from here on: a stop during the start waits for it, and then goes the usual way.
   const shutdown = createShutdown({
     async stop() {
+      const told = supervision.stopping(config.shutdownTimeoutMs)
       hearts.abort()
       await beating
       await started.catch(() => undefined)
       await (await created).stop()
+      await told
     },
     timeoutMs: config.shutdownTimeoutMs,
     logger,
@@ -116,6 +126,7 @@ async function runNode(run: Run, config: Config, genesis: Genesis, logger: Logge
   })
   const { url } = await started
   greet(url)
+  supervision.ready()
   const node = await created
   void node.failed.then((cause) => {
     failure = cause

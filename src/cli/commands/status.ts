@@ -1,12 +1,21 @@
 // `status`: what a running node is doing.
 
 import type { Command } from 'commander'
+import type { Status } from '../../api/backend.ts'
 import { formatAmount } from '../amount.ts'
 import type { Cli } from '../cli.ts'
 import { action } from '../cli.ts'
 import { clientOf } from '../client.ts'
 import { addClientFlags } from '../flags.ts'
-import { record, timeText } from '../output.ts'
+import { record, secondsText, timeText } from '../output.ts'
+
+/** How catching up goes. */
+function syncLines({ target, blocksPerS, heartbeatsPerS, etaS, bottleneck }: NonNullable<Status['sync']>): [string, string][] {
+  return [
+    ['catching up', `to height ${target}, ${etaS === null ? 'nothing has come yet' : `${secondsText(etaS)} to go`}`],
+    ['at', `${blocksPerS} blocks/s, ${heartbeatsPerS} heartbeats/s, limited by ${bottleneck}`],
+  ]
+}
 
 export function registerStatus(program: Command, cli: Cli): void {
   const command = program
@@ -24,6 +33,7 @@ export function registerStatus(program: Command, cli: Cli): void {
         ['genesis', node.genesisHash],
         ['ready', status.ready ? 'yes' : `no: ${status.reasons.join(' ')}`],
         ['height', status.height],
+        ...(status.sync == null ? [] : syncLines(status.sync)),
         ['head', status.headId],
         ['head time', `${timeText(status.timestampMs)} UTC`],
         ['consensus', `height ${status.consensus.height}, round ${status.consensus.round}, ${status.consensus.step}`],

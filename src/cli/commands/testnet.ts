@@ -31,28 +31,36 @@ export function registerTestnet(program: Command, cli: Cli): void {
     .option('--base-p2p-port <port>', 'port for other nodes, likewise (default: 4001)')
     .option('--powers <list>', 'voting power of each node, in lives (default: 1 each)')
     .option('--interval <ms>', 'time between blocks (default: 1000)')
-    .option('--hearts <n>', `simulated hearts of each node (default: ${DEFAULT_HEARTS})`)
+    .option('--hearts <n>', `simulated hearts of each node, which the genesis enrols (default: ${DEFAULT_HEARTS})`)
+    .option('--open', 'enrol none: any key is a life, and lives give no power')
     .option('--seconds <n>', 'stop after so long')
     .addHelpText('after', EXAMPLES)
   action(command, cli, async (run) => {
-    const { MAX_NODES, prepareTestnet, TESTNET_DEFAULTS } = await import('../testnet.ts')
+    const { isNewTestnet, MAX_NODES, prepareTestnet, TESTNET_DEFAULTS } = await import('../testnet.ts')
     const { runTestnet } = await import('../testnet-live.ts')
     const { stopSignal } = await import('../hearts.ts')
     const { options } = run
-    const hearts = integerFlag(options, '--hearts', 0, 1_000) ?? DEFAULT_HEARTS
+    const hearts = integerFlag(options, '--hearts', 0, 1_000)
+    const dir = textOption(options, 'dir') ?? TESTNET_DEFAULTS.dir
+    const fresh = isNewTestnet(dir)
+    const open = options['open'] === true
     // From here on a Ctrl-C waits until the directories are whole.
     const stop = stopSignal(run, integerFlag(options, '--seconds', 1, 1_000_000))
     try {
       const testnet = prepareTestnet({
-        dir: textOption(options, 'dir') ?? TESTNET_DEFAULTS.dir,
+        dir,
         nodes: integerFlag(options, '--nodes', 1, MAX_NODES),
         powers: powersFlag(textOption(options, 'powers')),
         intervalMs: integerFlag(options, '--interval', 100, 3_600_000),
+        hearts: open ? undefined : (hearts ?? (fresh ? DEFAULT_HEARTS : undefined)),
         basePort: integerFlag(options, '--base-port', 1, 65_535),
         baseP2pPort: integerFlag(options, '--base-p2p-port', 1, 65_535),
         nowMs: run.clock.nowMs(),
       })
-      await runTestnet(run, testnet, { hearts, signal: stop.signal })
+      if (open && testnet.hearts !== null) {
+        throw new Failure('genesis', `--open is given, but the network in ${dir} counts enrolled lives`, 'Leave the flag out, or make a new network with another --dir.')
+      }
+      await runTestnet(run, testnet, { hearts: hearts ?? testnet.hearts?.[0]?.length ?? DEFAULT_HEARTS, signal: stop.signal })
     } finally {
       stop.close()
     }

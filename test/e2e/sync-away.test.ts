@@ -1,0 +1,74 @@
+// A validator that was away for 2 000 blocks comes back without help, by both modes of --verify: it fetches, executes,
+// says meanwhile why it is not ready, and then takes part in consensus again.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
+import type { Cluster } from './cores.ts'
+import { createCluster } from './cores.ts'
+import { makeBeat, newLife } from './lives.ts'
+import { writeChain } from './offline-chain.ts'
+import { compareChains } from '../../src/node/compare-chains.ts'
+import { dataDir } from '../../src/ops/datadir.ts'
+import { readKeyFile } from '../../src/ops/keyfile.ts'
+
+t.setTimeout(240_000)
+
+const AWAY = 2_000
+const INTERVAL_MS = 100
+
+/** Lives beat at all members that are there, until the returned function is called. */
+function beating({ members }: Cluster): () => void {
+  const timer = setInterval(() => {
+    for (const { core } of members) {
+      if (core === null) continue
+      const network = { genesisHash: Buffer.from(core.info.genesisHash, 'hex'), witness: Buffer.from(core.info.witness, 'hex') }
+      void core.heartbeats(makeBeat(network, newLife()).row, [null]).catch(() => {})
+    }
+  }, 100)
+  return () => clearInterval(timer)
+}
+
+async function until(what: string, holds: () => boolean, timeoutMs: number): Promise<void> {
+  const startedMs = performance.now()
+  while (!holds()) {
+    if (performance.now() - startedMs > timeoutMs) throw new Error(`not in time: ${what}`)
+    await delay(20)
+  }
+}
+
+const heightOf = (cluster: Cluster, index: number): number => cluster.members[index]!.core?.status().height ?? 0
+
+for (const verify of ['full', 'certificates'] as const) {
+  t.test(`a node that was away for ${AWAY} blocks is back without help (--verify ${verify})`, async (t) => {
+    const timeMs = Date.now() - AWAY * INTERVAL_MS - 10_000
+    const cluster = createCluster({ powers: [1, 1, 1, 1].map((power) => power * 1_000_000), params: { blockIntervalMs: INTERVAL_MS }, timeMs, config: { verify }, random: Math.random })
+    const { members, genesis } = cluster
+    const validators = members.map(({ dir }) => readKeyFile(dataDir(dir).validatorKey, 'ed25519'))
+    await writeChain(members.slice(0, 3).map(({ dir }) => dataDir(dir).db), { genesis, validators, blocks: AWAY, heartbeats: 2 })
+    let quiet = (): void => {}
+    try {
+      await Promise.all([0, 1, 2].map((i) => cluster.start(i)))
+      quiet = beating(cluster)
+      await cluster.start(3)
+      const { core } = members[3]!
+      await until('it knows that it is behind', () => core!.status().syncing, 5_000)
+      t.match(core!.reasons(), [/^The node catches up: height \d+ of 2\d\d\d, /], 'not ready, with the reason')
+      const { sync } = core!.status()
+      t.ok(sync !== null && sync.target >= AWAY)
+      await until('it is back', () => heightOf(cluster, 3) > AWAY && !core!.status().syncing, 60_000)
+      t.same(core!.reasons(), [])
+      t.equal(core!.status().sync, null)
+      const { validator } = core!.info
+      const came = heightOf(cluster, 3)
+      await until('it proposes', () => members[0]!.blocks.some(({ height, proposer }) => height > came && proposer === validator), 30_000)
+      t.match(await core!.metricsText(), /pulse_sync_answers_total\{[^}]*result="ok"[^}]*\} [1-9]/)
+    } finally {
+      quiet()
+      await Promise.all(members.map((_, i) => cluster.stop(i)))
+    }
+    const compared = await compareChains(members.map(({ dir }) => dir), () => {})
+    t.same([compared.differences, compared.otherAccounts], [[], []])
+    t.ok(compared.commonHeight > AWAY)
+    await cluster.close()
+  })
+}
