@@ -16,41 +16,15 @@ import type { Params } from '../protocol/params.ts'
 import type { Validator, ValidatorSet } from '../protocol/validators.ts'
 import { isQuorum, totalPower } from '../protocol/validators.ts'
 import type { Vote, VoteStatement } from '../protocol/vote.ts'
+import type { Caution } from './caution-state.ts'
 import type { Effect } from './effect.ts'
 import type { Engine } from './engine.ts'
-
-export interface Caution {
-  /** The record holds all that was ever signed with our key. */
-  trusted: boolean
-  /** The record says nothing: it is lost, or somebody else signs. */
-  doubted: boolean
-  /** Heights that validators told since the start, by node key. */
-  readonly heads: Map<Bin, number>
-  /** The last question that this node answered. */
-  signed: Pick<VoteStatement, 'height' | 'round'> & { readonly step: number }
-  /** Blocks in a row that were committed without our signature since we have caught up; null before. */
-  without: number | null
-  /** Since when the height stands still, as far as we are there to see it; null before. */
-  stillSinceMs: number | null
-  /** Votes of this height that are due: of the last round. */
-  held: readonly VoteStatement[]
-}
 
 /** Blocks in a row without our signature that show that nobody signs with our key. */
 const BLOCKS_WITHOUT = 2
 /** As many times the timeouts of a whole round show it as well. */
 const STILL_ROUNDS = 4
 const STEPS = { prevote: 2, precommit: 3 } as const
-
-export const newCaution = (signedHeight: number | null, trusted: boolean): Caution => ({
-  trusted,
-  doubted: signedHeight === null,
-  heads: new Map(),
-  signed: { height: signedHeight ?? 0, round: 0, step: 0 },
-  without: null,
-  stillSinceMs: null,
-  held: [],
-})
 
 export const stillMs = ({ timeoutProposeMs, timeoutVoteMs }: Params): number => STILL_ROUNDS * (timeoutProposeMs + 2 * timeoutVoteMs)
 

@@ -9,8 +9,8 @@ import { GovernancePool } from '../mempool/governance.ts'
 import { HeartbeatPool } from '../mempool/heartbeats.ts'
 import { TransferPool } from '../mempool/transfers.ts'
 import type { Certificate } from '../protocol/certificate.ts'
-import type { Caution } from './caution.ts'
-import { newCaution } from './caution.ts'
+import type { Caution } from './caution-state.ts'
+import { newCaution } from './caution-state.ts'
 import type { ConsensusMessage } from './input.ts'
 
 /** Local policy of the mempool. */

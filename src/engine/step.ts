@@ -15,6 +15,7 @@ import {
   beginHeight, buildOwed, commit, isOurHeight, isReady, isWhole, judgeProposal, logged, receiveQuorum, receiveVote, runConsensus, validated,
 } from './height.ts'
 import type { ConsensusMessage, Input, Timer } from './input.ts'
+import { keepLate } from './late.ts'
 
 export function step(engine: Engine, input: Input, nowMs: number): Effect[] {
   const effects: Effect[] = []
@@ -99,6 +100,7 @@ function onTimer(engine: Engine, timer: Timer, nowMs: number, effects: Effect[])
 function onMessage(engine: Engine, input: ConsensusMessage, nowMs: number, effects: Effect[]): void {
   const { height } = statementOf(input)
   if (height === engine.consensus.height + 1) keepEarly(engine, input)
+  if (input.kind === 'vote') keepLate(engine, input.vote)
   if (!isOurHeight(engine, height)) return
   if (engine.phase === 'waiting') beginHeight(engine, nowMs, effects)
   if (input.kind === 'vote') receiveVote(engine, input.vote, nowMs, effects)

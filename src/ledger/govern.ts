@@ -38,6 +38,9 @@ export interface Change {
   readonly enrols: readonly KeyBin[]
 }
 
+/** Seats that nobody has to approve: the others are left for those that the validators want. */
+export const MAX_FREE_SEATS = 96
+
 /** A change of parameters is decided no longer than this before it takes effect, in blocks. */
 const MAX_ACTIVATION_BLOCKS = 1_000_000
 
@@ -74,7 +77,8 @@ function join({ key, nodeKey, base, signedAt, expiryHeight, approvals }: Join, {
   const isForgotten = forgotten > 0 && forgotten >= signedAt
   if (signedAt >= height || isForgotten || former.some((ended) => ended.key === key && ended.until >= signedAt)) return err('outdated')
   if (base > 0 && base < LIFE) return err('out_of_range')
-  if (members.length >= MAX_VALIDATORS || totalBase(governance) + base > MAX_TOTAL_BASE) return err('validators_full')
+  const isFree = members.length < MAX_VALIDATORS && (base > 0 || members.filter((member) => member.base === 0).length < MAX_FREE_SEATS)
+  if (!isFree || totalBase(governance) + base > MAX_TOTAL_BASE) return err('validators_full')
   if (base > 0 && !areApproved(approvals, state.validators)) return err('not_approved')
   const member = { key, nodeKey, base, leaving: false, since: 0, history: [] }
   return changed({ ...governance, members: [...members, member].sort((a, b) => compareBin(a.key, b.key)) })
@@ -97,7 +101,9 @@ function changeParams(change: ParametersChange, { state, governance, height }: C
   const { activationHeight, expiryHeight, params, approvals } = change
   if (expiryHeight < height || activationHeight <= height) return err('expired')
   if (change.paramsSince !== governance.paramsSince || change.paramsRoot !== toBin(paramsRoot(state.params))) return err('outdated')
-  if (activationHeight > height + MAX_ACTIVATION_BLOCKS || checkParams(params).length > 0) return err('out_of_range')
+  // A network is one for development from its genesis on, or never.
+  const fits = checkParams(params).length === 0 && params.development === state.params.development
+  if (activationHeight > height + MAX_ACTIVATION_BLOCKS || !fits) return err('out_of_range')
   if (!areApproved(approvals, state.validators)) return err('not_approved')
   if (governance.change !== null) return err('change_waiting')
   return changed({ ...governance, change: { activationHeight, params } })

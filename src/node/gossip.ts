@@ -7,6 +7,7 @@ import { tagKey } from '../crypto/keys.ts'
 import { markVerified } from '../crypto/verified.ts'
 import { precheckHeartbeat, precheckTransaction } from '../engine/admission.ts'
 import type { Engine } from '../engine/engine.ts'
+import { isLateVote } from '../engine/late.ts'
 import type { GossipVerdict } from '../network/gossip.ts'
 import type { Topic } from '../network/topics.ts'
 import type { Clock } from '../ops/clock.ts'
@@ -95,8 +96,8 @@ export function createGossip({ engine, runner, pool, assembler, sync, clock, obs
   /** Null if the votes are of a height that we do not decide, or known already; false if a signature is wrong. */
   async function verifyVotes(votes: readonly Vote[]): Promise<boolean | null> {
     const { consensus, ledger } = engine
-    const near = votes.every(({ height }) => height === consensus.height || height === consensus.height + 1)
-    const members = votes.every(({ validator }) => ledger.validators.some(({ key }) => key === validator))
+    const near = votes.every((vote) => vote.height === consensus.height || vote.height === consensus.height + 1 || isLateVote(engine, vote))
+    const members = votes.every(({ height, validator }) => height === ledger.height || ledger.validators.some(({ key }) => key === validator))
     if (!near || !members) return null
     const items = votes.map((vote) => ({ message: voteMessage(genesisHash, vote), signature: vote.signature, key: tagKey('ed25519', fromBin(vote.validator)) }))
     return !(await pool.signatures(items)).includes(false)

@@ -9,6 +9,7 @@ import { MAX_ROUND, MAX_VALIDATORS } from './limits.ts'
 import { BitArray, BitListType, bytes32, bytes64, ContainerType, decodeSsz, ListCompositeType, uint32, uint64 } from './ssz.ts'
 import type { ValidatorSet } from './validators.ts'
 import { isQuorum, totalPower } from './validators.ts'
+import type { Vote } from './vote.ts'
 import { voteMessage } from './vote.ts'
 
 export interface CommitSignature {
@@ -59,6 +60,16 @@ export function certificateFromSsz(value: ReturnType<typeof certificateToSsz>): 
     blockId: toBin(blockId),
     signatures: validators.map((validator, i) => ({ validator, signature: signatures[i]! })),
   })
+}
+
+/** The certificate with one more signature; null if the vote is not for it, or its signer not in `set` or there already. */
+export function withSignature(certificate: Certificate, set: ValidatorSet, vote: Vote): Certificate | null {
+  const { height, round, blockId, signatures } = certificate
+  if (vote.type !== 'precommit' || vote.height !== height || vote.round !== round || vote.blockId !== blockId) return null
+  const validator = set.findIndex(({ key }) => key === vote.validator)
+  if (validator < 0 || signatures.some((each) => each.validator === validator)) return null
+  const all = [...signatures, { validator, signature: vote.signature }].sort((a, b) => a.validator - b.validator)
+  return { ...certificate, signatures: all }
 }
 
 /** True if the certificate carries a quorum of `set`. Signatures are checked by `certificateVotes` and the verifier. */
