@@ -151,14 +151,16 @@ t.test('hostile peers are charged and hung up, and nobody else notices', async (
     return (json.bans as { peer: string }[]).some((ban) => ban.peer === peer)
   }
 
+  const peersOf = async (i: number): Promise<{ id: string; score: number }[]> =>
+    ((await (await fetch(`${urls[i]}/v2/peers`)).json()) as { peers: { id: string; score: number }[] }).peers
+
   /** The honest three are connected with each other, think well of each other, decide, and are not too large. */
   async function unharmed(t: Test): Promise<void> {
     const from = await height()
     await eventually('the chain goes on', async () => (await height()) >= from + 3)
     const honest = new Set(HONEST.map((i) => net.nodes[i]!.peerId))
     for (const i of HONEST) {
-      const { peers } = (await (await fetch(`${urls[i]}/v2/peers`)).json()) as { peers: { id: string; score: number }[] }
-      const good = peers.filter(({ id }) => honest.has(id))
+      const good = (await peersOf(i)).filter(({ id }) => honest.has(id))
       t.same([good.length, good.filter(({ score }) => score < 0)], [HONEST.length - 1, []], `node${i}: the honest others are there`)
       const mb = rssMb(net.running(i).child.pid!)
       t.ok(mb < MAX_RSS_MB, `node${i} takes ${Math.round(mb)} MB`)
@@ -183,7 +185,7 @@ t.test('hostile peers are charged and hung up, and nobody else notices', async (
       await liar.publish('heartbeats', encodeBundle({ witness, signature: sign(bundleMessage(genesisHash, records), keys), records })).catch(() => {})
     }
     await eventually('it is banned', () => isBanned(liar.peerId))
-    t.match((await why(liar.peerId))[0], /-20 invalid_message: bad_signature$/)
+    t.ok((await why(liar.peerId)).some((line) => /-20 invalid_message: bad_signature$/.test(line)))
     await unharmed(t)
   })
 
@@ -191,7 +193,7 @@ t.test('hostile peers are charged and hung up, and nobody else notices', async (
     const loud = await joined(t, 'loud')
     for (let i = 0; i < 4; i++) await loud.publish('heartbeats', new Uint8Array(700_000).fill(i)).catch(() => {})
     await eventually('it is banned', () => isBanned(loud.peerId))
-    t.match((await why(loud.peerId))[0], /-50 oversized_message: heartbeats$/)
+    t.ok((await why(loud.peerId)).some((line) => /-50 oversized_message: heartbeats$/.test(line)))
     await unharmed(t)
   })
 
@@ -203,7 +205,7 @@ t.test('hostile peers are charged and hung up, and nobody else notices', async (
       await forger.publish('consensus', vote(statement, honest, signer(generateKeyPair('ed25519')))).catch(() => {})
     }
     await eventually('it is banned', () => isBanned(forger.peerId))
-    t.match((await why(forger.peerId))[0], /-20 invalid_message: bad_signature$/)
+    t.ok((await why(forger.peerId)).some((line) => /-20 invalid_message: bad_signature$/.test(line)))
     await unharmed(t)
   })
 
@@ -214,7 +216,7 @@ t.test('hostile peers are charged and hung up, and nobody else notices', async (
       await odd.publish('consensus', i % 2 === 0 ? impossible : concat(Uint8Array.of(FRAME.proposal), new Uint8Array(300).fill(i))).catch(() => {})
     }
     await eventually('it is banned', () => isBanned(odd.peerId))
-    t.match((await why(odd.peerId))[0], /-20 invalid_message: malformed$/)
+    t.ok((await why(odd.peerId)).some((line) => /-20 invalid_message: malformed$/.test(line)))
     await unharmed(t)
   })
 
@@ -291,7 +293,7 @@ t.test('hostile peers are charged and hung up, and nobody else notices', async (
       const connection = await villain.dial(multiaddr(addresses[0]))
       const stream = await connection.newStream('/pulse/status/1')
       stream.send(encodeFrame('chunk', status))
-      await delay(300)
+      await eventually('it has shaken hands', async () => (await peersOf(0)).some(({ id }) => id === villain.peerId.toString()))
       return villain
     }
     const open = async (villain: Libp2p, protocol: string) => {
@@ -300,14 +302,18 @@ t.test('hostile peers are charged and hung up, and nobody else notices', async (
       return stream
     }
 
+    // It may be dialled again: once may be an accident.
+    const hungUp = (villain: Libp2p) =>
+      net.running(0).line(({ msg, peer, reason }) => msg === 'Peer hung up' && peer === villain.peerId.toString() && reason === 'garbage', 'the end of the connection')
+
     const babbler = await raw()
     ;(await open(babbler, '/pulse/blocks/1')).send(text('GET / HTTP/1.1\r\n\r\n'))
-    await eventually('it is hung up', () => Promise.resolve(babbler.getConnections().length === 0))
+    await hungUp(babbler)
     t.match(await why(babbler.peerId.toString()), [/-60 garbage$/])
 
     const boaster = await raw()
     ;(await open(boaster, '/pulse/round/1')).send(Uint8Array.of(1, 0xff, 0xff, 0xff, 0x7f))
-    await eventually('it is hung up', () => Promise.resolve(boaster.getConnections().length === 0))
+    await hungUp(boaster)
     t.match(await why(boaster.peerId.toString()), [/-60 garbage$/])
 
     const slow = await raw()
@@ -320,7 +326,7 @@ t.test('hostile peers are charged and hung up, and nobody else notices', async (
     const flood = await open(flooder, '/meshsub/1.1.0')
     for (let i = 0; i < 60; i++) flood.send(many)
     await eventually('it is banned', () => isBanned(flooder.peerId.toString()))
-    t.match((await why(flooder.peerId.toString()))[0], /gossip_excess$/)
+    t.ok((await why(flooder.peerId.toString())).some((line) => /gossip_excess$/.test(line)))
 
     const lost = await raw()
     const unknown = await open(lost, '/meshsub/1.1.0')

@@ -54,6 +54,7 @@ export async function checkBoot(report: Report, tree: string, work: string): Pro
     await checkStop(report, machine)
     await checkVolume(report, machine)
   } finally {
+    if (report.failed > 0) console.log((await machine.journal()).split('\n').slice(-60).join('\n'))
     await machine.powerOff()
   }
   await checkReboot(report, options)
@@ -227,6 +228,7 @@ async function checkWrongConfiguration(report: Report, machine: Machine): Promis
   const cases = [
     { name: 'no configuration', exit: '3', break: `mv ${CONFIG} /tmp/kept.json`, mend: `mv /tmp/kept.json ${CONFIG}`, says: /config\.json cannot be read.*\(config\)/ },
     { name: 'unknown key', exit: '3', break: `cp ${CONFIG} /tmp/kept.json; echo '{"prot": 1}' > ${CONFIG}`, mend: `mv /tmp/kept.json ${CONFIG}`, says: /Unknown key "prot".*Did you mean port\? \(config\)/ },
+    { name: 'read-only disk', exit: '8', break: 'mount -o remount,bind,ro /var/lib/pulse-node', mend: 'mount -o remount,bind,rw /var/lib/pulse-node', says: /Cannot write to the data directory.*\(storage\)/ },
     { name: 'empty data directory', exit: '4', break: 'mkdir /var/lib/pulse-node/away; cd /var/lib/pulse-node; for f in *; do [ $f = away ] || mv $f away/; done; rm -f .watchdog; mv away /var/lib/pulse-node/lost+found', mend: 'cd /var/lib/pulse-node; mv lost+found/* .; rmdir lost+found', says: /There is no network in \/var\/lib\/pulse-node\. .*\(genesis\)/ },
   ]
   for (const { name, exit, break: spoil, mend, says } of cases) {
@@ -236,7 +238,8 @@ async function checkWrongConfiguration(report: Report, machine: Machine): Promis
       try {
         const { code } = await machine.try('systemctl', 'start', UNIT)
         expect(code !== 0, 'systemctl start fails')
-        await new Promise((resolve) => setTimeout(resolve, 3_000))
+        // Longer than RestartSec=.
+        await new Promise((resolve) => setTimeout(resolve, 2_000))
         const { ActiveState, ExecMainStatus, NRestarts } = await machine.show(UNIT, 'ActiveState', 'ExecMainStatus', 'NRestarts')
         expect(ActiveState === 'failed' && ExecMainStatus === exit && NRestarts === '0', `${ActiveState}, exit code ${ExecMainStatus}, ${NRestarts} restarts`)
         const line = (await machine.journal()).split('\n').findLast((each) => each.startsWith('pulse-node: ')) ?? ''

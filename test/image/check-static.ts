@@ -31,6 +31,17 @@ export async function checkScripts(report: Report, missing: Missing): Promise<vo
   })
 }
 
+export async function checkExposure(report: Report, missing: Missing): Promise<void> {
+  const why = missing.get('systemd-analyze')
+  if (why !== undefined) return report.skip('pulse-node.service: exposure', why)
+  await report.check(`pulse-node.service: exposure at most ${MAX_EXPOSURE}`, async () => {
+    const out = await run('systemd-analyze', ['security', '--offline=true', 'systemd/pulse-node.service'])
+    const exposure = Number(/exposure level for \S+: ([0-9.]+)/.exec(out)?.[1] ?? NaN)
+    expect(exposure <= MAX_EXPOSURE, `exposure is ${exposure}`)
+    return String(exposure)
+  })
+}
+
 export async function checkTemplate(report: Report, missing: Missing): Promise<void> {
   const why = missing.get('packer')
   if (why !== undefined) return report.skip('packer: format, and every source validates', why)
@@ -145,12 +156,6 @@ export async function checkUnit(report: Report, tree: string): Promise<void> {
       expect(code === 0 && out + err === '', `${unit}: ${out}${err}`)
     }
     return units.join(' ')
-  })
-  await report.check(`pulse-node.service: exposure at most ${MAX_EXPOSURE}`, async () => {
-    const out = await run('systemd-analyze', ['security', '--offline=true', 'systemd/pulse-node.service'])
-    const exposure = Number(/exposure level for \S+: ([0-9.]+)/.exec(out)?.[1] ?? NaN)
-    expect(exposure <= MAX_EXPOSURE, `exposure is ${exposure}`)
-    return String(exposure)
   })
 }
 

@@ -63,9 +63,9 @@ export async function boot({ tree, data, log }: MachineOptions): Promise<Machine
     if (leader > 0 && child.exitCode === null) process.kill(leader, 'SIGKILL')
     else child.kill('SIGKILL')
   }
-  process.once('exit', cut)
+  process.prependOnceListener('exit', cut)
   void ended.then(() => process.off('exit', cut))
-  leader = await eventually('the machine has a first process', BOOT_TIMEOUT_MS, () => firstProcess(child), 5)
+  leader = await eventually('the machine has a first process', BOOT_TIMEOUT_MS, () => firstProcess(child, log), 5)
 
   const enter = (namespaces: readonly string[], command: readonly string[]): Promise<Ran> =>
     attempt('nsenter', ['-t', String(leader), ...namespaces, '--', ...command], { timeoutMs: 120_000 })
@@ -111,8 +111,8 @@ export async function boot({ tree, data, log }: MachineOptions): Promise<Machine
 }
 
 /** Its first child but one: the first makes the namespaces, and goes. */
-function firstProcess({ pid, exitCode }: ChildProcess): number | null {
-  expect(exitCode === null && pid !== undefined, 'systemd-nspawn has ended: see its log')
+function firstProcess({ pid, exitCode }: ChildProcess, log: string): number | null {
+  if (exitCode !== null || pid === undefined) throw new Error(`systemd-nspawn has ended: ${readFileSync(log, 'utf8').slice(-2_000)}`)
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
   return children.map(Number).find((child) => child > 0 && innerPid(child) === '1') ?? null
 }

@@ -7,6 +7,8 @@ export interface Report {
   skip(name: string, why: string): void
   /** Something measured that is no check. */
   note(name: string, figure: string): void
+  /** How many checks have failed. */
+  readonly failed: number
   /** @returns the exit code */
   finish(): number
 }
@@ -20,6 +22,8 @@ interface Line {
 
 export function createReport(print: (line: string) => void = console.log): Report {
   const lines: Line[] = []
+
+  const count = (result: Line['result']): number => lines.filter((line) => line.result === result).length
 
   function add(line: Line): void {
     lines.push(line)
@@ -41,8 +45,10 @@ export function createReport(print: (line: string) => void = console.log): Repor
     },
     skip: (name, why) => add({ result: 'skipped', name, figure: `skipped: ${why}`, seconds: null }),
     note: (name, figure) => add({ result: '', name, figure, seconds: null }),
+    get failed() {
+      return count('FAILED')
+    },
     finish() {
-      const count = (result: Line['result']): number => lines.filter((line) => line.result === result).length
       print('\n' + lines.map((line) => text({ ...line, figure: line.figure.split('\n')[0]! })).join('\n') + '\n')
       print(`${count('ok')} passed, ${count('FAILED')} failed, ${count('skipped')} skipped`)
       return count('FAILED') === 0 && count('ok') > 0 ? 0 : 1

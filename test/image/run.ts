@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { checkBoot } from './check-boot.ts'
-import { checkBundles, checkInstallation, checkScripts, checkTemplate, checkUnit } from './check-static.ts'
+import { checkBundles, checkExposure, checkInstallation, checkScripts, checkTemplate, checkUnit } from './check-static.ts'
 import type { Report } from './report.ts'
 import { createReport } from './report.ts'
 import { cachedTree, debianSources, unpackTree } from './tree.ts'
@@ -29,6 +29,7 @@ const BOOTED = 'a machine that is booted'
 async function quick(): Promise<void> {
   const missing = await ensureTools(['shellcheck', 'packer', 'mmdebstrap', 'systemd-nspawn', 'systemd-analyze', 'strace'])
   await checkScripts(report, missing)
+  await checkExposure(report, missing)
   await checkTemplate(report, missing)
   const bundle = await checkBundles(report, work)
   if (bundle === null) return

@@ -74,14 +74,14 @@ t.test('start takes the validator key from the credentials, and signs with it', 
   t.match(await ended, { code: EXIT_CODES.ok })
   t.throws(() => readFileSync(join(path, 'validator.key')), { code: 'ENOENT' }, 'the key was not copied')
 
-  // Another key than the one whose record lies there must not sign.
+  // Another key than the one whose record lies there does not sign.
   rmSync(join(root, 'credentials'), { recursive: true })
   mkdirSync(join(root, 'credentials'))
   writeKeyFile(join(root, 'credentials/validator.key'), generateKeyPair('ed25519'))
-  const follower: string[] = []
-  const other = runCli([...START, path, '--no-init'], { env, signals, log: { write: (line: string) => void follower.push(line) }, fetch })
-  while (!follower.some((line) => line.includes('"Node started"'))) await new Promise((next) => setTimeout(next, 20))
+  const { promise: up, resolve: isUp } = Promise.withResolvers<void>()
+  const otherLog = { write: (line: string) => void (line.includes('"Node started"') && isUp()) }
+  const other = runCli([...START, path, '--no-init'], { env, signals, log: otherLog, fetch })
+  await Promise.race([up, other])
   signals.emit('SIGTERM')
-  await other
-  t.match(follower.join(''), /this node follows only/)
+  t.match(await other, { code: EXIT_CODES.signer, err: /another validator key/ })
 })

@@ -4,7 +4,7 @@ import t from 'tap'
 import { toBin } from '../../src/base/bytes.ts'
 import { admitGovernance } from '../../src/ledger/admit.ts'
 import type { Circumstances } from '../../src/ledger/govern.ts'
-import { govern } from '../../src/ledger/govern.ts'
+import { govern, MAX_FREE_SEATS } from '../../src/ledger/govern.ts'
 import type { Governance, Member } from '../../src/ledger/governance.ts'
 import { MAX_BARRED } from '../../src/ledger/governance.ts'
 import { MAX_TOTAL_BASE, MAX_VALIDATORS } from '../../src/protocol/limits.ts'
@@ -109,6 +109,9 @@ t.test('joins', async (t) => {
     ['barred, and a validator still', { who: 0 }, 'barred', { barred: [validatorKey(0)] }],
     ['the last seat', {}, null, { members: Array.from({ length: MAX_VALIDATORS - 1 }, (_, n) => member(100 + n, M)) }],
     ['no seat', {}, 'validators_full', { members: Array.from({ length: MAX_VALIDATORS }, (_, n) => member(100 + n, M)) }],
+    ['the last seat that is free', {}, null, { members: [member(0, M), ...Array.from({ length: MAX_FREE_SEATS - 1 }, (_, n) => member(100 + n, 0))] }],
+    ['no free seat', {}, 'validators_full', { members: [member(0, M), ...Array.from({ length: MAX_FREE_SEATS }, (_, n) => member(100 + n, 0))] }],
+    ['no free seat, but an approved one', { base: M, approvedBy: ALL }, null, { members: [member(0, M), ...Array.from({ length: MAX_FREE_SEATS }, (_, n) => member(100 + n, 0))] }],
     ['all the power there is', { base: MAX_TOTAL_BASE - 10 * M, approvedBy: ALL }, null],
     ['a unit more', { base: MAX_TOTAL_BASE - 10 * M + 1, approvedBy: ALL }, 'validators_full'],
   ]
@@ -161,6 +164,7 @@ t.test('changes of parameters', async (t) => {
     ['of a later time', { since: 42 }, 'outdated'],
     ['out of range', { to: { threshold: 0 } }, 'out_of_range'],
     ['that contradict themselves', { to: { alphaPpm: 400_001 } }, 'out_of_range'],
+    ['of a network that is not for development any more', { to: { development: false } }, 'out_of_range'],
     ['that change nothing', { to: {} }, null],
     ['by 7 of 9 lives', { approvedBy: [0, 2] }, null],
     ['by 6 of 9', { approvedBy: [0, 1] }, 'not_approved'],

@@ -129,7 +129,8 @@ export class ModelGovernance {
     const ended = this.former.filter((each) => each.key === key).map(({ until }) => until)
     if (BigInt(signedAt) >= this.#height || [...ended, this.forgotten].some((until) => until > 0n && BigInt(signedAt) <= until)) return 'outdated'
     if (base > 0 && BigInt(base) < LIFE) return 'out_of_range'
-    if (this.members.length === 128 || sum(this.members.map((member) => member.base)) + BigInt(base) > MAX_TOTAL_BASE) return 'validators_full'
+    if (this.members.length === 128 || (base === 0 && this.members.filter((member) => member.base === 0n).length >= 96)) return 'validators_full'
+    if (sum(this.members.map((member) => member.base)) + BigInt(base) > MAX_TOTAL_BASE) return 'validators_full'
     if (base > 0 && !this.#approved(approvals)) return 'not_approved'
     this.members = byKey([...this.members, { key, nodeKey, base: BigInt(base), leaving: false, since: 0n, history: [] }])
     return null
@@ -150,7 +151,7 @@ export class ModelGovernance {
     const activation = BigInt(change.activationHeight)
     if (this.#height > BigInt(change.expiryHeight) || activation <= this.#height) return 'expired'
     if (BigInt(change.paramsSince) !== this.paramsSince || change.paramsRoot !== toBin(paramsRoot(this.params))) return 'outdated'
-    if (activation - this.#height > 1_000_000n || checkParams(change.params).length > 0) return 'out_of_range'
+    if (activation - this.#height > 1_000_000n || checkParams(change.params).length > 0 || change.params.development !== this.params.development) return 'out_of_range'
     if (!this.#approved(change.approvals)) return 'not_approved'
     if (this.change !== null) return 'change_waiting'
     this.change = { activationHeight: activation, params: change.params }
