@@ -54,7 +54,7 @@ export async function checkBoot(report: Report, tree: string, work: string): Pro
     await checkStop(report, machine)
     await checkVolume(report, machine)
   } finally {
-    if (report.failed > 0) console.log((await machine.journal()).split('\n').slice(-60).join('\n'))
+    if (report.failed > 0) await printJournal(machine)
     await machine.powerOff()
   }
   await checkReboot(report, options)
@@ -115,6 +115,10 @@ async function bareBoot(options: Parameters<typeof boot>[0]): Promise<number> {
   } finally {
     await machine.kill()
   }
+}
+
+async function printJournal(machine: Machine): Promise<void> {
+  console.log((await machine.journal()).trimEnd().split('\n').slice(-60).join('\n'))
 }
 
 const status = async (machine: Machine): Promise<Status> => (await machine.api('/status')) as Status
@@ -335,6 +339,9 @@ async function checkReboot(report: Report, options: Parameters<typeof boot>[0]):
       const verified = JSON.parse(await inTree(options, 'runuser', '-u', 'pulse-node', '--', 'pulse-node', 'verify', '--data-dir', '/var/lib/pulse-node', '--json')) as Status & { ok: boolean }
       expect(verified.ok && verified.height >= last.height, `after the power cut the chain has height ${verified.height}, it had ${last.height}`)
       return `ready after ${ok.toFixed(1)} s, height ${verified.height}`
+    } catch (error) {
+      await printJournal(machine)
+      throw error
     } finally {
       await machine.kill()
     }
