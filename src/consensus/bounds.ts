@@ -3,6 +3,11 @@
 
 /** Rounds above ours in which a validator may have votes, and a proposer proposals: its two highest. */
 export const FUTURE_ROUNDS_KEPT = 2
+/**
+ * How often a validator may give up the lower of its two future rounds for a higher one while our round lasts: each time is
+ * a line in the log. Honest validators that are ahead of us are more than 1/3 soon, and take us along.
+ */
+export const FUTURE_ROUNDS_DISPLACED = 256
 /** Rounds below ours that are kept whole. Those that a rule may still need are kept beyond that (`needsRound`). */
 export const PAST_ROUNDS_KEPT = 32
 /** Conflicts that are reported of one validator at one height: one bars its key, the others help the operator. */

@@ -5,7 +5,8 @@
 //
 // Bounds. Votes of our round are kept. Of the rounds above ours each validator keeps its two highest: who invents
 // rounds displaces nobody's votes but its own, and an honest validator, whose rounds only grow, is always seen where it
-// is now. What was displaced is offered again by peers when it is needed, since no message is remembered as seen here.
+// is now (FUTURE_ROUNDS_DISPLACED ends that game). What was displaced is offered again by peers when it is needed, since
+// no message is remembered as seen here.
 // Of the rounds below ours the last PAST_ROUNDS_KEPT are kept, and of the older ones those that a rule can still ask
 // for (`RoundWindow.needsRound`, consensus.ts). What that forgets is safe: locks live in the round machine, not here.
 // `needsRound` is true for at most 5 rounds, so the most that N validators can make us hold is
@@ -22,7 +23,7 @@ import type { ValidatorSet } from '../protocol/validators.ts'
 import { isMoreThanThird, isQuorum, totalPower } from '../protocol/validators.ts'
 import type { Vote, VoteType } from '../protocol/vote.ts'
 import type { RoundWindow } from './bounds.ts'
-import { CONFLICTS_REPORTED, FUTURE_ROUNDS_KEPT, isFuture, isKept } from './bounds.ts'
+import { CONFLICTS_REPORTED, FUTURE_ROUNDS_DISPLACED, FUTURE_ROUNDS_KEPT, isFuture, isKept } from './bounds.ts'
 import type { Equivocation } from './evidence.ts'
 import { equivocationOf } from './evidence.ts'
 
@@ -48,13 +49,15 @@ export interface VoteKeeper {
   readonly rounds: Map<number, RoundVotes>
   /** By validator: the slots (`round type`) whose conflict was reported. */
   readonly reported: Map<Bin, Set<string>>
+  /** By validator: future rounds of it that made room for higher ones, since our round began. */
+  readonly displaced: Map<Bin, number>
 }
 
 const emptyTally = (): Tally => ({ votes: new Map(), power: 0, powerFor: new Map(), shown: null })
 
 export function createVoteKeeper(height: number, validators: ValidatorSet): VoteKeeper {
   const powers = new Map(validators.map(({ key, power }) => [key, power]))
-  return { height, validators, powers, total: totalPower(validators), rounds: new Map(), reported: new Map() }
+  return { height, validators, powers, total: totalPower(validators), rounds: new Map(), reported: new Map(), displaced: new Map() }
 }
 
 export const tallyOf = (keeper: VoteKeeper, round: number, type: VoteType): Tally | undefined => keeper.rounds.get(round)?.[type]
@@ -79,7 +82,8 @@ export function changesSomething(keeper: VoteKeeper, vote: Vote, window: RoundWi
   if (held !== undefined) return held.blockId !== blockId && isUnreported(keeper, vote)
   if (!isFuture(round, window)) return isKept(round, window)
   const others = futureRoundsOf(keeper, validator, window)
-  return others.includes(round) || others.length < FUTURE_ROUNDS_KEPT || round > Math.min(...others)
+  if (others.includes(round) || others.length < FUTURE_ROUNDS_KEPT) return true
+  return round > Math.min(...others) && (keeper.displaced.get(validator) ?? 0) < FUTURE_ROUNDS_DISPLACED
 }
 
 /** A set of votes that is a quorum for a block. */
@@ -111,8 +115,9 @@ export function addQuorum(keeper: VoteKeeper, quorum: Quorum, window: RoundWindo
   if (!hasQuorumFor(keeper, quorum.round, quorum.type, quorum.blockId)) tally.shown = quorum
 }
 
-/** Drops the past rounds that are not kept any more. */
+/** Our round has changed: drops the past rounds that are not kept any more. */
 export function pruneVotes(keeper: VoteKeeper, window: RoundWindow): void {
+  keeper.displaced.clear()
   for (const round of keeper.rounds.keys()) if (!isFuture(round, window) && !isKept(round, window)) keeper.rounds.delete(round)
 }
 
@@ -207,6 +212,7 @@ function makeRoom(keeper: VoteKeeper, { validator, round }: Vote, window: RoundW
   if (others.includes(round) || others.length < FUTURE_ROUNDS_KEPT) return
   const lowest = Math.min(...others)
   const { prevote, precommit } = keeper.rounds.get(lowest)!
+  keeper.displaced.set(validator, (keeper.displaced.get(validator) ?? 0) + 1)
   const power = keeper.powers.get(validator)!
   discount(prevote, validator, power)
   discount(precommit, validator, power)

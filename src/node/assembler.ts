@@ -81,7 +81,7 @@ export function createAssembler({ engine, pool, peers, deliver }: AssemblerDepen
     const answer = concatAll(await peers.request(from, 'heartbeats', concatAll(names.map(fromBin)), FETCH_LIMITS))
     if (answer.length !== names.length * HEARTBEAT_RECORD_SIZE) throw new Error('the peer does not hold all heartbeats of its proposal')
     const records = names.map((_, i) => answer.slice(i * HEARTBEAT_RECORD_SIZE, (i + 1) * HEARTBEAT_RECORD_SIZE))
-    const { valid, hashes } = await pool.heartbeats(rowsOf(records, genesisHash))
+    const { valid, hashes } = await pool.urgentHeartbeats(rowsOf(records, genesisHash))
     return records.map((record, i) => {
       const name = toBin(hashes.subarray(i * 64 + 32, i * 64 + 64))
       const heartbeat = valid[i] === 1 && name === names[i] ? decodeHeartbeat(record, name) : null

@@ -30,6 +30,8 @@ export interface VerifyPool {
   readonly waiting: number
   /** @param rows n × 245 bytes: message ‖ signature. @param hashes false for who knows them already: then there are none */
   heartbeats(rows: Uint8Array, hashes?: boolean): Promise<VerifyResult>
+  /** The same for what a proposal lacks: it goes before what clients and peers send. */
+  urgentHeartbeats(rows: Uint8Array): Promise<VerifyResult>
   signatures(items: readonly SignatureItem[]): Promise<boolean[]>
   close(): Promise<void>
 }
@@ -63,7 +65,9 @@ type Task =
 
 interface Shard {
   readonly worker: Worker
-  waiting: Task[]
+  /** Votes, certificates, and what a proposal lacks go first: the chain must not wait for what its clients send. */
+  readonly urgent: Task[]
+  readonly waiting: Task[]
   running: Task[]
 }
 
@@ -71,7 +75,7 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
   let closing = false
   const shards: Shard[] = Array.from({ length: threads }, () => {
     const worker = startThread('verify-worker', { maxCachedKeys: Math.ceil(maxCachedKeys / threads) }, WORKER_HEAP)
-    const shard: Shard = { worker, waiting: [], running: [] }
+    const shard: Shard = { worker, urgent: [], waiting: [], running: [] }
     worker.on('message', (result: VerifyResult) => finish(shard, result))
     worker.on('error', onFailure)
     worker.on('exit', () => {
@@ -80,24 +84,36 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
     return shard
   })
 
-  function enqueue(shard: Shard, task: Task): void {
-    // Votes and certificates go first: the chain must not wait for what its clients send.
-    if (task.kind === 'row') shard.waiting.push(task)
-    else shard.waiting.splice(firstRow(shard.waiting), 0, task)
-    if (shard.running.length === 0 && shard.waiting.length === 1) queueMicrotask(() => next(shard))
+  function enqueue(shard: Shard, queue: Task[], task: Task): void {
+    queue.push(task)
+    if (shard.running.length === 0 && waitingOf(shard) === 1) queueMicrotask(() => next(shard))
+  }
+
+  function verifyRows(rows: Uint8Array, hashes: boolean, queueOf: (shard: Shard) => Task[]): Promise<VerifyResult> {
+    const count = rows.length / HEARTBEAT_ROW_SIZE
+    assert(Number.isInteger(count), 'rows are whole')
+    if (count === 0) return Promise.resolve({ valid: new Uint8Array(0), hashes: new Uint8Array(0) })
+    return new Promise((resolve) => {
+      const batch: Batch = { rows, valid: new Uint8Array(count), hashes: new Uint8Array(hashes ? count * 64 : 0), left: count, resolve }
+      for (let row = 0; row < count; row++) {
+        const shard = shards[rows[row * HEARTBEAT_ROW_SIZE + SHARD_BYTE]! % threads]!
+        enqueue(shard, queueOf(shard), { kind: 'row', batch, row })
+      }
+    })
   }
 
   function next(shard: Shard): void {
-    const first = shard.waiting[0]
+    const queue = shard.urgent.length > 0 ? shard.urgent : shard.waiting
+    const first = queue[0]
     if (first === undefined || shard.running.length > 0) return
     if (first.kind === 'signatures') {
-      shard.running = shard.waiting.splice(0, 1)
+      shard.running = queue.splice(0, 1)
       shard.worker.postMessage({ kind: 'signatures', items: first.items } satisfies VerifyJob)
       return
     }
     let count = 0
-    while (count < MAX_ROWS && shard.waiting[count]?.kind === 'row') count++
-    const tasks = shard.waiting.splice(0, count) as Extract<Task, { kind: 'row' }>[]
+    while (count < MAX_ROWS && queue[count]?.kind === 'row') count++
+    const tasks = queue.splice(0, count) as Extract<Task, { kind: 'row' }>[]
     const rows = new Uint8Array(count * HEARTBEAT_ROW_SIZE)
     tasks.forEach(({ batch, row }, i) => rows.set(rowOf(batch.rows, row), i * HEARTBEAT_ROW_SIZE))
     shard.running = tasks
@@ -123,24 +139,14 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
 
   return {
     get waiting() {
-      return shards.reduce((sum, shard) => sum + shard.waiting.length, 0)
+      return shards.reduce((sum, shard) => sum + waitingOf(shard), 0)
     },
-    heartbeats(rows, hashes = true) {
-      const count = rows.length / HEARTBEAT_ROW_SIZE
-      assert(Number.isInteger(count), 'rows are whole')
-      if (count === 0) return Promise.resolve({ valid: new Uint8Array(0), hashes: new Uint8Array(0) })
-      return new Promise((resolve) => {
-        const batch: Batch = { rows, valid: new Uint8Array(count), hashes: new Uint8Array(hashes ? count * 64 : 0), left: count, resolve }
-        for (let row = 0; row < count; row++) {
-          const shard = shards[rows[row * HEARTBEAT_ROW_SIZE + SHARD_BYTE]! % threads]!
-          enqueue(shard, { kind: 'row', batch, row })
-        }
-      })
-    },
+    heartbeats: (rows, hashes = true) => verifyRows(rows, hashes, ({ waiting }) => waiting),
+    urgentHeartbeats: (rows) => verifyRows(rows, true, ({ urgent }) => urgent),
     signatures(items) {
       if (items.length === 0) return Promise.resolve([])
-      const shard = shards.reduce((least, other) => (other.waiting.length < least.waiting.length ? other : least))
-      return new Promise((resolve) => enqueue(shard, { kind: 'signatures', items, resolve }))
+      const shard = shards.reduce((least, other) => (waitingOf(other) < waitingOf(least) ? other : least))
+      return new Promise((resolve) => enqueue(shard, shard.urgent, { kind: 'signatures', items, resolve }))
     },
     async close() {
       closing = true
@@ -149,10 +155,6 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
   }
 }
 
-function firstRow(waiting: readonly Task[]): number {
-  let at = 0
-  while (at < waiting.length && waiting[at]!.kind === 'signatures') at++
-  return at
-}
+const waitingOf = ({ urgent, waiting }: Shard): number => urgent.length + waiting.length
 
 const rowOf = (rows: Uint8Array, row: number): Uint8Array => rows.subarray(row * HEARTBEAT_ROW_SIZE, (row + 1) * HEARTBEAT_ROW_SIZE)

@@ -42,6 +42,16 @@ export interface Machine {
 
 const NSPAWN = [`--machine=pulse-test-${process.pid}`, '--volatile=overlay', '--private-network', '--register=no', '--keep-unit', '--link-journal=no', '--quiet'] as const
 
+/** Two machines in one control group would take each other's processes for their own. Where no group can be made, there is one machine. */
+const IN_GROUP = `
+name=$1
+shift
+for root in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+  [ -w "$root/cgroup.procs" ] && mkdir "$root/$name" && echo $$ > "$root/$name/cgroup.procs"
+done 2> /dev/null
+exec "$@"`
+let boots = 0
+
 /** Seconds of CLOCK_MONOTONIC, which systemd's time stamps use too. */
 export const monotonic = (): number => Number(process.hrtime.bigint()) / 1e9
 
@@ -52,9 +62,10 @@ export function inTree({ tree, data }: Pick<MachineOptions, 'tree' | 'data'>, ..
 
 export async function boot({ tree, data, log }: MachineOptions): Promise<Machine> {
   const out = openSync(log, 'a')
+  const group = `pulse-test-${process.pid}-${++boots}`
   const poweredOn = monotonic()
   const args = ['-D', tree, `--bind=${data}:/var/lib/pulse-node`, ...NSPAWN, '--console=read-only', '--boot']
-  const child = spawn('systemd-nspawn', args, { stdio: ['ignore', out, out] })
+  const child = spawn('sh', ['-c', IN_GROUP, 'sh', group, 'systemd-nspawn', ...args], { stdio: ['ignore', out, out] })
   closeSync(out)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   let leader = 0
@@ -64,7 +75,10 @@ export async function boot({ tree, data, log }: MachineOptions): Promise<Machine
     else child.kill('SIGKILL')
   }
   process.prependOnceListener('exit', cut)
-  void ended.then(() => process.off('exit', cut))
+  void ended.then(() => {
+    process.off('exit', cut)
+    spawn('sh', ['-c', 'find /sys/fs/cgroup -depth -type d -path "*/$1*" -exec rmdir {} +', 'sh', group], { stdio: 'ignore' })
+  })
   leader = await eventually('the machine has a first process', BOOT_TIMEOUT_MS, () => firstProcess(child, log), 5)
 
   const enter = (namespaces: readonly string[], command: readonly string[]): Promise<Ran> =>

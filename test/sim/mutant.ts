@@ -16,6 +16,8 @@ export interface MutantOrder {
   readonly changes: readonly Change[]
   readonly firstSeed: number
   readonly seeds: number
+  /** Honest validators; 4 if left out. */
+  readonly nodes?: number
 }
 
 /** The first violation that was found. */
@@ -32,7 +34,7 @@ function changed(source: string, { file, find, replace }: Change): string {
   return source.replace(find, () => replace)
 }
 
-async function run({ changes, firstSeed, seeds }: MutantOrder): Promise<MutantFinding | null> {
+async function run({ changes, firstSeed, seeds, ...options }: MutantOrder): Promise<MutantFinding | null> {
   for (const change of changes) changed(readFileSync(new URL(change.file, root), 'utf8'), change)
   registerHooks({
     load(url, context, nextLoad) {
@@ -43,7 +45,7 @@ async function run({ changes, firstSeed, seeds }: MutantOrder): Promise<MutantFi
   })
   const { simulate } = await import('../../src/sim/simulate.ts')
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-    const [violation] = simulate({ seed }).violations
+    const [violation] = simulate({ seed, ...options }).violations
     if (violation !== undefined) return { seed, kind: violation.kind, text: violation.text }
   }
   return null

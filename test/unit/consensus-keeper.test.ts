@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import { CONFLICTS_REPORTED, FUTURE_ROUNDS_KEPT, PAST_ROUNDS_KEPT, PROPOSERS_REMEMBERED } from '../../src/consensus/bounds.ts'
+import { CONFLICTS_REPORTED, FUTURE_ROUNDS_DISPLACED, FUTURE_ROUNDS_KEPT, PAST_ROUNDS_KEPT, PROPOSERS_REMEMBERED } from '../../src/consensus/bounds.ts'
 import type { RoundWindow } from '../../src/consensus/bounds.ts'
 import type { Consensus } from '../../src/consensus/consensus.ts'
 import { hasVote, proposerFor, stepConsensus } from '../../src/consensus/consensus.ts'
@@ -140,6 +140,23 @@ t.test('10 000 votes for far rounds by one validator leave as much as two rounds
   t.strictSame(roundsOf(state, 'C'), [1])
   t.equal(state.votes.reported.get(bin('D'))?.size, CONFLICTS_REPORTED)
   t.equal(state.round, 0)
+})
+
+t.test('a validator that climbs from round to round is heard so often, and again once our round has changed', async (t) => {
+  const state = consensusOf(null)
+  run(state, start)
+  /** @returns how many of these votes are news, so that they are logged */
+  const climb = (from: number, votes: number): number =>
+    Array.from({ length: votes }, (_, i) => voteBy('D', 'prevote', from + i, null)).filter((each) => {
+      const isNews = !hasVote(state, each)
+      run(state, vote(each))
+      return isNews
+    }).length
+  t.equal(climb(10, 5_000), FUTURE_ROUNDS_KEPT + FUTURE_ROUNDS_DISPLACED)
+  t.strictSame(roundsOf(state, 'D'), [10 + FUTURE_ROUNDS_DISPLACED, 11 + FUTURE_ROUNDS_DISPLACED], 'it counts where it was then')
+  t.equal(run(state, ...prevotes('AB', 3, null)).at(-1), 'timeout propose 3', 'others are heard, and take us along')
+  t.equal(climb(6_000, 5_000), FUTURE_ROUNDS_DISPLACED)
+  t.notOk(hasVote(state, voteBy('D', 'prevote', 3, null)), 'our own round is no climbing')
 })
 
 t.test('conflicts of one validator are reported up to a limit', async (t) => {

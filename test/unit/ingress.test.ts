@@ -48,6 +48,7 @@ function localPool() {
       asked += items.length
       return items.map(({ message, signature, key }) => verifySignature(message, signature, key))
     },
+    urgentHeartbeats: () => Promise.reject(new Error('no proposal lacks anything here')),
     close: async () => {},
   }
   return { pool, asked: () => asked }

@@ -82,6 +82,7 @@ function inlinePool(): { pool: VerifyPool; verified: () => number } {
       return Promise.resolve({ valid, hashes })
     },
     signatures: (items) => Promise.resolve(items.map(({ message, signature, key }) => verifier.verify(message, signature, key))),
+    urgentHeartbeats: () => Promise.reject(new Error('no proposal lacks anything here')),
     close: () => Promise.resolve(),
   }
   return { pool, verified: () => verified }

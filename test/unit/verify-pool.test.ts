@@ -92,6 +92,17 @@ t.test('batches that overlap do not mix', async (t) => {
   t.strictSame(await Promise.all(answers), wanted)
 })
 
+t.test('what is urgent does not wait for what came before', async (t) => {
+  const pool = poolOf(t, 1)
+  const order: string[] = []
+  const many = verdicts(pool, Array.from({ length: 3_000 }, (_, i) => MIXED[i % MIXED.length]!)).then(() => order.push('many'))
+  const { valid, hashes } = await pool.urgentHeartbeats(ROWS[0]!)
+  order.push('urgent')
+  await many
+  t.strictSame(order, ['urgent', 'many'])
+  t.equal(`${valid[0]} ${toHex(hashes)}`, direct(ROWS[0]!))
+})
+
 t.test('a batch longer than a job comes back whole and in order', async (t) => {
   const rows = Array.from({ length: 1_300 }, (_, i) => MIXED[(i * 11) % MIXED.length]!)
   const byRow = new Map(MIXED.map((row) => [row, direct(row)]))

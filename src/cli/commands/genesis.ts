@@ -17,7 +17,7 @@ const DESCRIPTION =
 
 const EXAMPLES = `
 Examples:
-  $ pulse-node keys                  on each node: the hex keys of validator and node
+  $ pulse-node keys                  on each node: its keys, in hex
   $ pulse-node genesis --network harbour --production \\
       --validator 5f0c…:91ab… --validator 77d1…:02fe…:2 > genesis.json
   $ sha256sum genesis.json           for instance.genesis in the user-data`

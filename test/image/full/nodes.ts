@@ -9,8 +9,8 @@ import type { Vm } from './vm.ts'
 import { HOST_ADDRESS } from './vm.ts'
 
 /** Emulated machines are slow, and the machine that emulates them may have other things to do. */
-export const BOOT_TIMEOUT_MS = 480_000
-export const STEP_TIMEOUT_MS = 180_000
+export const BOOT_TIMEOUT_MS = 900_000
+export const STEP_TIMEOUT_MS = 300_000
 
 export interface Block {
   readonly height: number
@@ -71,6 +71,6 @@ export function metadataOf(instanceId: string, userData: unknown): Promise<FakeI
 export async function bootAgain(vm: Vm): Promise<{ readonly failed: boolean; readonly line: string }> {
   await vm.shell('systemctl stop pulse-node; systemctl reset-failed; systemctl restart pulse-node-first-boot', STEP_TIMEOUT_MS)
   const state = (await vm.shell('systemctl is-active pulse-node-first-boot')).out.trim()
-  const line = await vm.sh('journalctl -u pulse-node-first-boot -o cat --no-pager _COMM=node | tail -1')
+  const line = await vm.sh('journalctl -t pulse-node-first-boot -o cat --no-pager | tail -1')
   return { failed: state === 'failed', line: line.trim() }
 }

@@ -88,13 +88,13 @@ async function checkIdentities({ report }: Bench, members: readonly Member[]): P
 
 async function checkWrongInput({ report }: Bench, { vm, imds, userData }: Member, otherPort: number): Promise<void> {
   const good = { ...userData }
-  const cases: { readonly name: string; readonly data?: unknown; readonly mood?: FakeImds['mood']; readonly before?: string; readonly after?: string; readonly line: RegExp }[] = [
+  const cases: { readonly name: string; readonly data?: unknown; readonly mood?: FakeImds['mood']; readonly before?: string; readonly after?: () => string; readonly line: RegExp }[] = [
     { name: 'user-data that is no JSON', data: '{"port": 80', line: /user-data is not JSON.*\(config\)$/ },
     { name: 'a seed that is no multiaddr', data: { ...good, seeds: [`${HOST_ADDRESS}:${otherPort}`] }, line: /seeds is .*an address like \/dns4.*\(config\)$/ },
     { name: 'a data volume with a foreign file system', data: { ...good, instance: { ...(good as { instance: object }).instance, dataVolume: 'auto' } }, line: /The disk \/dev\/vdb holds a file system that is not labelled pulse-data: it is not formatted.*\(config\)$/ },
     { name: 'a metadata service that answers rubbish', mood: 'rubbish', line: /answers rubbish for api\/token.*\(unreachable\)$/ },
-    { name: 'a clock that is years off', before: 'systemctl stop chrony; date -s 2019-03-01', after: 'hwclock --hctosys || true', line: /The clock is \d+ s behind that of the metadata service.*\(config\)$/ },
-    { name: 'no disk space', before: 'fallocate -l $(( $(df --output=avail -B1 /var/lib/pulse-node | tail -1) - 20000000 )) /var/tmp/full', after: 'rm -f /var/tmp/full', line: /Only \d+ MiB are free.*\(storage\)$/ },
+    { name: 'a clock that is years off', before: 'systemctl stop chrony; date -s 2019-03-01', after: () => `date -s @${Math.ceil(Date.now() / 1_000)}; systemctl start chrony`, line: /The clock is \d+ s behind that of the metadata service.*\(config\)$/ },
+    { name: 'no disk space', before: 'fallocate -l $(( $(df --output=avail -B1 /var/lib/pulse-node | tail -1) - 20000000 )) /var/tmp/full', after: () => 'rm -f /var/tmp/full', line: /Only \d+ MiB are free.*\(storage\)$/ },
   ]
   for (const { name, data = good, mood = 'well', before, after, line } of cases) {
     await report.check(`refused with cause and remedy: ${name}`, async () => {
@@ -107,7 +107,7 @@ async function checkWrongInput({ report }: Bench, { vm, imds, userData }: Member
         return said.slice(0, 70)
       } finally {
         imds.mood = 'well'
-        if (after !== undefined) await vm.sh(after)
+        if (after !== undefined) await vm.sh(after())
       }
     })
   }

@@ -3,6 +3,7 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
@@ -48,8 +49,8 @@ export interface Vm {
   kill(): Promise<void>
 }
 
-/** By this, and the vendor's name, programs know EC2. */
-const UUID = 'ec200000-0000-4000-8000-000000000000'
+/** By its beginning, and the vendor's name, programs know EC2. systemd makes the machine's id of it, so each has one of its own. */
+const uuidOf = (name: string): string => 'ec2' + createHash('sha256').update(name).digest('hex').replace(/^.{3}(.{5})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5')
 /** Of the kernel's statistics, on every Linux. */
 const TICKS_PER_SECOND = 100
 const SHELL_TIMEOUT_MS = 60_000
@@ -71,7 +72,7 @@ export function powerOn({ name, work, ports, imdsPort, dataDisk, cpus = 2 }: Omi
   const args = [
     ['-name', name, '-machine', 'pc', '-accel', accelerator, '-cpu', 'max', '-smp', String(cpus), '-m', '1024'],
     ['-display', 'none', '-no-user-config', '-monitor', 'none', '-device', 'virtio-rng-pci'],
-    ['-smbios', `type=1,manufacturer=Amazon EC2,product=t3.small,serial=${UUID},uuid=${UUID}`],
+    ['-smbios', `type=1,manufacturer=Amazon EC2,product=t3.small,serial=${uuidOf(name)},uuid=${uuidOf(name)}`],
     ['-smbios', 'type=0,vendor=Amazon EC2'],
     ['-drive', `file=${join(work, `${name}.qcow2`)},if=none,id=system,cache=unsafe`, '-device', 'virtio-blk-pci,drive=system,bootindex=1'],
     dataDisk === undefined ? [] : ['-drive', `file=${dataDisk},if=none,id=data,format=raw`, '-device', 'virtio-blk-pci,drive=data,serial=vol0data'],
