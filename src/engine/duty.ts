@@ -10,7 +10,7 @@ import type { Block } from '../protocol/block.ts'
 import { expectedWeightPpm } from './admission.ts'
 import type { Engine } from './engine.ts'
 
-/** What has been held for this long must have reached the proposer too. */
+/** What was held for this long when the block was made must have reached its proposer too. */
 const HELD_MS = 2_000
 /** Of the weight that is held may be missing in round 0: one part in this many. */
 const TOLERATED = 10
@@ -22,7 +22,9 @@ export function includesLives(engine: Engine, { header, body }: Block, round: nu
   const { params, accounts } = ledger
   if (header.proposer === engine.self || body.heartbeats.length >= heartbeatLimit(params)) return true
   const held = new Map<KeyBin, number>()
-  for (const heartbeat of heartbeats.heldBefore(nowMs - HELD_MS)) {
+  // Not when it is judged: a large block takes its time to get here, and what came meanwhile cannot be in it.
+  const madeMs = Math.min(nowMs, header.timestampMs)
+  for (const heartbeat of heartbeats.heldBefore(madeMs - HELD_MS)) {
     const index = accounts.indexOf(heartbeat.device)
     const at = index === undefined ? -1 : index * RECORD_SIZE
     if ((checkAge(params, heartbeat, header.timestampMs) ?? checkSuccession(params, heartbeat, accounts.records, at)) !== null) continue

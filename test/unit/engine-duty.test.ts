@@ -14,12 +14,12 @@ const network = four({ timeoutProposeMs: 60_000 })
 const LATER_MS = GENESIS_TIME_MS + HELD_MS
 
 /** A follower that holds one heartbeat of each life since the genesis, and what it says to a proposal with these lives only. */
-function prevoteFor(lives: readonly number[], { nowMs = LATER_MS, round = 0, held = LIVES, params = {} }: { nowMs?: number; round?: number; held?: readonly number[]; params?: object } = {}): string {
+function prevoteFor(lives: readonly number[], { nowMs = LATER_MS, timestampMs = LATER_MS, round = 0, held = LIVES, params = {} }: { nowMs?: number; timestampMs?: number; round?: number; held?: readonly number[]; params?: object } = {}): string {
   const net = Object.keys(params).length === 0 ? network : four({ timeoutProposeMs: 60_000, ...params })
   const engine: Engine = waitingEngine(net, 'D', held)
   const by = turnOf(engine, round)
   const heartbeats = sorted(lives.map((of) => net.beat({ of, timestampS: FIRST_S, sequence: 1 })))
-  const block = build(net.ledger(), { proposer: by.repeat(32), timestampMs: FIRST_MS, heartbeats })
+  const block = build(net.ledger(), { proposer: by.repeat(32), timestampMs, heartbeats })
   stepInWords(engine, { kind: 'begin', height: 1 }, FIRST_MS)
   for (let over = 0; over < round; over++) {
     for (const who of 'ABC') stepInWords(engine, { kind: 'vote', vote: precommitNil(who, over) }, FIRST_MS)
@@ -39,8 +39,9 @@ t.test('a tenth of the weight may be missing, and no more', async (t) => {
 })
 
 t.test('only what has been held for two seconds is missed', async (t) => {
-  t.equal(prevoteFor(LIVES.slice(10), { nowMs: LATER_MS }), 'nil')
+  t.equal(prevoteFor(LIVES.slice(10)), 'nil')
   t.equal(prevoteFor(LIVES.slice(10), { nowMs: LATER_MS - 1 }), 'block')
+  t.equal(prevoteFor(LIVES.slice(10), { nowMs: LATER_MS + 5_000, timestampMs: LATER_MS - 1 }), 'block', 'when the block was made, however late it is judged')
 })
 
 t.test('the tolerance doubles each round, until everything passes', async (t) => {

@@ -18,6 +18,7 @@ StandardError=tty
 TTYPath=/dev/ttyS1
 Environment=LC_ALL=C SYSTEMD_COLORS=0 SYSTEMD_PAGER=cat TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 Restart=always
+TimeoutStopSec=1s
 `
 
 /** What stands for the node on the base image: an HTTP server, ordered as the node's unit is. */

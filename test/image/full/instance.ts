@@ -1,8 +1,10 @@
 // One instance with a data volume: boots, takes a heartbeat, survives a kill and a reboot, keeps what it is.
 
+import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import type { FakeImds } from '../../unit/fake-imds.ts'
 import type { Bench } from '../full.ts'
+import type { Report } from '../report.ts'
 import { eventually, expect, run } from '../tools.ts'
 import { addShell, addStandIn, toRaw } from './images.ts'
 import type { Block } from './nodes.ts'
@@ -84,13 +86,7 @@ export async function checkInstance(bench: Bench, base: BootTime | null): Promis
       height = block.height
       return `first block ${((performance.now() - vm.poweredOnMs) / 1_000).toFixed(0)} s after power on`
     })
-    await report.check(`the node's share of the boot is at most ${MAX_SHARE_S} s emulated`, () => {
-      expect(base !== null && time !== null, 'there is nothing to compare')
-      const [wallS, cpuS] = [time.wallS - base.wallS, time.cpuS - base.cpuS]
-      const text = `${wallS.toFixed(1)} s, ${cpuS.toFixed(1)} s of processor time`
-      expect(Math.min(wallS, cpuS) <= MAX_SHARE_S, text)
-      return text
-    })
+    await checkShare(report, base, time)
 
     await report.check('a blank data disk was adopted; public address found and announced; doctor finds nothing', async () => {
       const mounts = await vm.sh('findmnt -no SOURCE,FSTYPE,OPTIONS /var/lib/pulse-node; blkid -o value -s LABEL /dev/vdb; stat -c "%U %a" /var/lib/pulse-node; ls /var/lib/pulse-node')
@@ -146,6 +142,21 @@ export async function checkInstance(bench: Bench, base: BootTime | null): Promis
     await vm.kill()
     await imds.close()
   }
+}
+
+/** The emulator itself keeps two processors busy. Above this others do, and a comparison of times says nothing. */
+const isBusy = (): boolean => loadavg()[0]! > 2 * availableParallelism()
+
+async function checkShare(report: Report, base: BootTime | null, time: BootTime | null): Promise<void> {
+  const name = `the node's share of the boot is at most ${MAX_SHARE_S} s emulated`
+  if (base === null || time === null) return report.skip(name, 'there is nothing to compare')
+  const wallS = time.wallS - base.wallS
+  const text = `${wallS.toFixed(1)} s (${(time.cpuS - base.cpuS).toFixed(1)} s of processor time)`
+  if (isBusy()) return report.skip(name, `this machine is busy with other things, load ${loadavg()[0]!.toFixed(0)}; it was ${text}`)
+  await report.check(name, () => {
+    expect(wallS <= MAX_SHARE_S, text)
+    return text
+  })
 }
 
 /** As a new version is rolled out: the volume of an instance that was stopped goes to a new one, here a larger one. */
