@@ -61,7 +61,7 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
   const timers = new Set<{ cancel(): void }>()
   const { genesisHash } = engine.ledger
   let encoder = new WalEncoder()
-  /** Height whose segment of the log is not begun yet: one who catches up logs nothing, and should not wait for the disk twice. */
+  /** Height whose segment of the log is not begun yet: who catches up logs nothing, and should not wait for the disk twice. */
   let unbegun: number | null = null
   let nextTicket = 1
   let running = false
@@ -103,8 +103,7 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
   function carryOut(effect: Effect, nowMs: number): void {
     switch (effect.kind) {
       case 'log': {
-        if (unbegun !== null) wal.begin(unbegun)
-        unbegun = null
+        beginLog()
         const { kind, payload } = encoder.encode(effect.input, nowMs)
         wal.append(kind, payload)
         break
@@ -173,6 +172,11 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
     }
   }
 
+  function beginLog(): void {
+    if (unbegun !== null) wal.begin(unbegun)
+    unbegun = null
+  }
+
   /** Flushes the log, then signs. Null if the signer refuses: it knows of something that this process does not. */
   function sign(question: SignerQuestion, message: Uint8Array): { validator: Bin; signature: Uint8Array } | null {
     assert(signer !== null && engine.self !== null, 'only who has a validator key is asked to sign')
@@ -196,6 +200,13 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
     timers.clear()
     encoder = new WalEncoder()
     unbegun = height + 1
+    try {
+      // Of what we decided ourselves the log keeps a trace: a database that has lost it is found out at the next start.
+      if (engine.consensus.decision !== null) beginLog()
+    } catch (error) {
+      fail(error)
+      return
+    }
     enqueue({ kind: 'stored', height })
     events.committed(executed, certificate)
   }

@@ -102,6 +102,6 @@ t.test('lives move to a node that joined without base power', async (t) => {
     t.ok(3 * gained <= total, `epoch ${number}: ${gained} of ${total} moved`)
   }
   t.ok(steps.length >= 3, `${steps.length} changes were seen`)
-  await eventually('it proposes', async () => ((await readAll(`${urls[1]}/v2/blocks`, 'blocks')) as Json[]).some(({ proposer }) => proposer === joiner), PATIENCE_MS)
+  await eventually('it proposes', async () => ((await readAll(`${urls[1]}/v2/blocks`, 'blocks'))).some(({ proposer }) => proposer === joiner), PATIENCE_MS)
   await assertAgreement(t, urls, 40)
 })

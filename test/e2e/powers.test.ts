@@ -29,7 +29,7 @@ t.test('powers of 40/30/20/10', async (t) => {
   await t.test('each proposes in proportion', async (t) => {
     const from = await heightOf(0)
     await eventually('four turns', async () => (await heightOf(0)) >= from + 4 * TURN)
-    const blocks = ((await readAll(`${urls[0]!}/v2/blocks`, 'blocks')) as Json[]).filter(({ height }) => height > from && height <= from + 4 * TURN)
+    const blocks = ((await readAll(`${urls[0]!}/v2/blocks`, 'blocks'))).filter(({ height }) => height > from && height <= from + 4 * TURN)
     const proposed = net.nodes.map(({ validator }) => blocks.filter(({ proposer }) => proposer === validator).length)
     const later = blocks.filter(({ certificate }) => certificate.round > 0).length
     t.comment(`of ${blocks.length} blocks: ${proposed.join(', ')}; ${later} in a later round`)
