@@ -2,7 +2,6 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import type { Json } from './harness.ts'
 import { eventually, readAll, request } from './harness.ts'
 import { assertAgreement, Beating, several, statusOf } from './several.ts'
 
