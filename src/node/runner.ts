@@ -3,9 +3,11 @@
 
 import { assert, unreachable } from '../base/assert.ts'
 import type { Bin } from '../base/bytes.ts'
-import { binToHex } from '../base/bytes.ts'
+import { binToHex, toHex } from '../base/bytes.ts'
+import { sha256 } from '../crypto/hash.ts'
 import { markVerified } from '../crypto/verified.ts'
 import type { Wal } from '../chain/wal.ts'
+import { earlierVote } from '../engine/earlier.ts'
 import type { Effect, Verdict } from '../engine/effect.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Input, LoggedEntry } from '../engine/input.ts'
@@ -18,6 +20,7 @@ import type { Logger } from '../ops/logger.ts'
 import type { Signer, SignerQuestion } from '../ops/signer.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
+import type { Vote, VoteStatement } from '../protocol/vote.ts'
 import { voteMessage } from '../protocol/vote.ts'
 import type { Outgoing } from './peer-port.ts'
 import { WalEncoder } from './wal-codec.ts'
@@ -120,8 +123,10 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
       }
       case 'sign-vote': {
         const { statement } = effect
-        const signed = sign({ height: statement.height, round: statement.round, step: statement.type }, voteMessage(genesisHash, statement))
-        if (signed !== null) queue.push({ kind: 'vote', vote: markVerified({ ...statement, ...signed }) })
+        const question = { height: statement.height, round: statement.round, step: statement.type }
+        const signed = sign(question, voteMessage(genesisHash, statement))
+        const vote = signed !== null ? { ...statement, ...signed } : signedBefore(statement, question)
+        if (vote !== null) queue.push({ kind: 'vote', vote: markVerified(vote) })
         break
       }
       case 'broadcast-proposal':
@@ -185,6 +190,12 @@ export function createRunner({ engine, wal, signer, store, clock, logger, events
     if (signature.ok) return { validator: engine.self, signature: signature.value }
     logger.warn('Signer refused', { ...question, reason: signature.error })
     return null
+  }
+
+  /** Our own signature, made before a crash. */
+  function signedBefore(statement: VoteStatement, question: SignerQuestion): Vote | null {
+    const answer = signer?.earlier(question) ?? null
+    return answer === null ? null : earlierVote(engine, statement, { ...answer, isOf: (message) => toHex(sha256(message)) === answer.messageHash })
   }
 
   async function persist(executed: ExecutedBlock, certificate: Certificate): Promise<void> {

@@ -14,7 +14,7 @@ import { sign } from '../crypto/sign.ts'
 import { Failure } from './failure.ts'
 import type { WriteHook } from './fsync.ts'
 import { replaceFile, storageFailure } from './fsync.ts'
-import type { SignedRecord, SignedStep } from './signed-record.ts'
+import type { SignedAnswer, SignedRecord, SignedStep } from './signed-record.ts'
 import { RECORD_REMEDY, decodeRecord, encodeRecord, stepNumber } from './signed-record.ts'
 
 export interface SignerQuestion {
@@ -43,6 +43,8 @@ export interface Signer {
    * @throws Failure `storage` if the record cannot be written; the signer then refuses to work until the node is started again
    */
   sign(question: SignerQuestion, message: Uint8Array): Result<Uint8Array, SignerRefusal>
+  /** What was answered to this question, if that is remembered. */
+  earlier(question: SignerQuestion): Pick<SignedAnswer, 'messageHash' | 'signature'> | null
   /**
    * From now on nothing below `height` is signed. For the start: our chain's next height, which may be ahead of the record.
    * Does nothing if the record is there already.
@@ -120,6 +122,11 @@ export function createSigner(options: SignerOptions): Signer {
       const kept = height === record.height ? record.answers.slice(-(MAX_KEPT - 1)) : []
       record = save({ height, round, step, answers: [...kept, answer] })
       return ok(answer.signature)
+    },
+
+    earlier({ height, round, step }) {
+      const answer = record.answers.find((each) => each.round === round && each.step === stepNumber(step))
+      return height === record.height && answer !== undefined ? answer : null
     },
 
     advanceTo(height) {

@@ -3,8 +3,10 @@
 
 import { unreachable } from '../base/assert.ts'
 import type { Bin } from '../base/bytes.ts'
+import { toBin } from '../base/bytes.ts'
 import { markVerified } from '../crypto/verified.ts'
 import type { Effect } from '../engine/effect.ts'
+import { earlierVote } from '../engine/earlier.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createEngine } from '../engine/engine.ts'
 import type { Input } from '../engine/input.ts'
@@ -17,7 +19,7 @@ import type { Genesis } from '../protocol/genesis.ts'
 import type { ProposalStatement } from '../protocol/proposal.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
 import type { Reason } from '../protocol/reason.ts'
-import type { VoteStatement } from '../protocol/vote.ts'
+import type { Vote, VoteStatement } from '../protocol/vote.ts'
 import { voteMessage } from '../protocol/vote.ts'
 import { answerTo, haveOf, MAX_BLOCKS } from './delivery.ts'
 import type { StoredBlock } from './disk.ts'
@@ -311,12 +313,18 @@ export class SimNode {
 
   #signVote(statement: VoteStatement): void {
     const { height, round, type } = statement
-    const signature = this.#sign({ height, round, step: type }, voteMessage(this.engine!.ledger.genesisHash, statement))
-    if (signature === null) return
-    const vote = { ...statement, validator: this.key, signature }
+    const question = { height, round, step: type }
+    const signature = this.#sign(question, voteMessage(this.engine!.ledger.genesisHash, statement))
+    const vote = signature !== null ? { ...statement, validator: this.key, signature } : this.#signedBefore(statement, question)
+    if (vote === null) return
     this.#watch.signedVote(this.index, vote)
     this.#moment()
     this.#queue.push({ kind: 'vote', vote: markVerified(vote) })
+  }
+
+  #signedBefore(statement: VoteStatement, question: SignerQuestion): Vote | null {
+    const answer = this.signer.earlier(question)
+    return answer === null ? null : earlierVote(this.engine!, statement, { ...answer, isOf: (message) => toBin(message) === answer.message })
   }
 
   /** Flushes the log, then signs. Null if the signer refuses. */

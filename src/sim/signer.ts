@@ -65,6 +65,12 @@ export class MemorySigner {
     return ok(answer.signature)
   }
 
+  /** What was answered to this question, if that is remembered. */
+  earlier({ height, round, step }: SignerQuestion): Answer | null {
+    const answer = this.#answers.find((each) => each.round === round && each.step === STEPS[step])
+    return height === this.#height && answer !== undefined ? answer : null
+  }
+
   /** From now on nothing below `height` is signed. */
   advanceTo(height: number): void {
     if (height <= this.#height) return
