@@ -21,6 +21,8 @@ import { proposalMessage } from '../protocol/proposal.ts'
 import type { Reason } from '../protocol/reason.ts'
 import type { Vote, VoteStatement } from '../protocol/vote.ts'
 import { voteMessage } from '../protocol/vote.ts'
+import type { NodeCounts } from './counts.ts'
+import { noCounts } from './counts.ts'
 import { answerTo, haveOf, MAX_BLOCKS } from './delivery.ts'
 import type { StoredBlock } from './disk.ts'
 import { BlockStore, MemoryWal } from './disk.ts'
@@ -46,18 +48,6 @@ export interface NodeOptions {
   readonly offerMs: number
 }
 
-export interface NodeCounts {
-  crashes: number
-  refusals: number
-  equivocations: number
-  /** Votes with its own key that it knew nothing of. */
-  signedElsewhere: number
-  /** Backups that it was started from. */
-  restored: number
-  maxRound: number
-  readonly verdicts: Map<Reason | 'accepted', number>
-}
-
 const MEMPOOL = { maxHeartbeats: 1_000, maxTransactions: 1_000, maxBytes: 1 << 20, maxPerDevice: 36, maxPerSender: 16 }
 const MAX_STORE_MS = 40
 
@@ -70,7 +60,7 @@ export class SimNode {
   readonly store = new BlockStore()
   readonly wal = new MemoryWal()
   readonly signer: MemorySigner
-  readonly counts: NodeCounts = { crashes: 0, refusals: 0, equivocations: 0, signedElsewhere: 0, restored: 0, maxRound: 0, verdicts: new Map() }
+  readonly counts: NodeCounts = noCounts()
   /** What this node's clock is ahead of the true time. */
   skewMs = 0
   /** Null while the node is down. */
