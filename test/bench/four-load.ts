@@ -2,7 +2,6 @@
 // measurements that the parts of the bench `four` share. Each node is the witness of a quarter of the heartbeats.
 
 import { mkdtempSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { prepareTestnet } from '../../src/cli/testnet.ts'
@@ -16,6 +15,7 @@ import type { Memory } from './proc.ts'
 import { cpuMs, memory } from './proc.ts'
 import type { Schedule } from './schedule.ts'
 import { sum } from './stats.ts'
+import { freePorts } from '../ports.ts'
 
 export const NODES = 4
 
@@ -181,20 +181,3 @@ async function finality(daemon: Daemon, blocks: readonly BlockFacts[], { observe
 }
 
 const READ_EVERY_MS = 6
-
-/** The first of so many free ports in a row. */
-async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 10_000)
-    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(base + i)))
-    if (free.every(Boolean)) return base
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
-}

@@ -4,27 +4,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { millionChain } from './chain.ts'
 import type { Bench } from './context.ts'
 import { diskBytes, runProgram } from './daemon.ts'
 import { repeated } from './figure.ts'
+import { freePort } from '../ports.ts'
 
 const REPETITIONS = 5
 const POLL_MS = 5
 const GIVE_UP_MS = 60_000
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 function isReady(port: number): Promise<boolean> {
   return new Promise((resolve) => {

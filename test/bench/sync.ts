@@ -1,10 +1,7 @@
 // Catching up: a new node fetches a chain from a peer on the same machine, over libp2p, and verifies every signature
 // before it executes and stores a block. The peer's work is on the same cores.
 
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { initialise } from '../../src/cli/network.ts'
@@ -19,6 +16,7 @@ import { startDaemon } from './daemon.ts'
 import { cpuMs, memory } from './proc.ts'
 import { besideRaw } from './raw.ts'
 import { maximum, median, minimum } from './stats.ts'
+import { freePort } from '../ports.ts'
 
 const POLL_MS = 50
 const GIVE_UP_MS = 600_000
@@ -37,15 +35,6 @@ interface Synced {
 /** As many heartbeats per block as a network of 10 000 lives that beat every 5 s would have at one block a second. */
 const chainToSync = (context: Context): Promise<Chain> =>
   context.shared('sync-chain', () => makeChain(join(context.directory, 'sync-chain'), { lives: size(context, 10_000, 500), everyS: 5, seconds: size(context, 200, 20) }))
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** @param flags of the node that catches up */
 export async function syncOnce(context: Context, chain: Chain, name: string, flags: readonly string[], nodeFlags: readonly string[] = []): Promise<Synced> {

@@ -14,7 +14,8 @@ import type { Json } from './harness.ts'
 import { eventually, postBytes, read, readAll, RunningNode, runJson, runProgram } from './harness.ts'
 import type { Life } from './lives.ts'
 import { networkOf, newLife, nextBeat } from './lives.ts'
-import { assertAgreement, freePorts, statusOf } from './several.ts'
+import { assertAgreement, statusOf } from './several.ts'
+import { freePorts } from '../ports.ts'
 
 t.setTimeout(180_000)
 

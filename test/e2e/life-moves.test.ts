@@ -13,7 +13,8 @@ import { readKeyFile } from '../../src/ops/keyfile.ts'
 import type { Json } from './harness.ts'
 import { eventually, postBytes, read, readAll, RunningNode, runJson } from './harness.ts'
 import { networkOf, newLife, nextBeat } from './lives.ts'
-import { assertAgreement, freePorts } from './several.ts'
+import { assertAgreement } from './several.ts'
+import { freePorts } from '../ports.ts'
 
 t.setTimeout(600_000)
 

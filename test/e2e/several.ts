@@ -1,7 +1,6 @@
 // Several nodes of one network, each a process of its own with a data directory that outlives it; and what they must
 // agree on.
 
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
@@ -12,6 +11,7 @@ import type { Json, ProgramOptions } from './harness.ts'
 import { postBytes, read, readAll, RunningNode } from './harness.ts'
 import type { Life, NetworkFacts } from './lives.ts'
 import { networkOf, newLife, nextBeat } from './lives.ts'
+import { freePorts } from '../ports.ts'
 
 export interface Several {
   readonly nodes: readonly TestnetNode[]
@@ -41,23 +41,6 @@ export async function several(t: Test, count: number, options: Pick<TestnetOptio
     },
     running: (index) => processes[index]!.at(-1)!,
   }
-}
-
-/** The first of so many free ports in a row. */
-export async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 10_000)
-    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(base + i)))
-    if (free.every(Boolean)) return base
-  }
-}
-
-export function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }
 
 export const statusOf = (url: string): Promise<Json> => read(`${url}/status`)

@@ -1,27 +1,16 @@
 // A process that catches up from another one: /ready, status and log say so while it does, also when its only peer dies
 // in the middle, and it goes on by itself when the peer is back.
 
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
 import { initialise } from '../../src/cli/network.ts'
 import { eventually, read, request, runProgram, startNode } from './harness.ts'
 import { writeChain } from './offline-chain.ts'
+import { freePort } from '../ports.ts'
 
 t.setTimeout(180_000)
 
 const BLOCKS = 1_500
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 t.test('a new node says that it catches up, and how it goes, until it is there', async (t) => {
   const root = t.testdir()

@@ -8,7 +8,8 @@ import type { NodeRow } from '../../src/cli/testnet-watch.ts'
 import { EXIT_CODES } from '../../src/ops/failure.ts'
 import type { LogLine } from './harness.ts'
 import { eventually, read, readAll, request, RunningNode, runJson, runProgram } from './harness.ts'
-import { assertAgreement, freePorts, isFree } from './several.ts'
+import { assertAgreement } from './several.ts'
+import { freePorts, isFree } from '../ports.ts'
 
 t.setTimeout(180_000)
 

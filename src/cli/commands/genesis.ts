@@ -7,9 +7,8 @@ import { Failure } from '../../ops/failure.ts'
 import type { GenesisValidator } from '../../protocol/genesis.ts'
 import type { Cli } from '../cli.ts'
 import { action, textOption } from '../cli.ts'
-import { integerFlag, registrarFlags, registrarOption } from '../flags.ts'
+import { addGenesisFlags, genesisFlags } from '../genesis-flags.ts'
 import { LIFE_POWER, networkGenesis } from '../network.ts'
-import { DEVELOPMENT_NETWORK, PRODUCTION_NETWORK } from './init.ts'
 
 const DESCRIPTION =
   'Make the genesis of a network of several validators from their public keys, and print it. ' +
@@ -33,26 +32,11 @@ export function registerGenesis(program: Command, cli: Cli): void {
       new Option('--validator <keys>', 'validator key and node key, hex, and power in lives (default 1): KEY:KEY[:POWER]; repeat it')
         .argParser((value: string, before: string | undefined) => (before === undefined ? value : `${before},${value}`)),
     )
-    .option('--network <name>', `name of the network (default: ${DEVELOPMENT_NETWORK}, or ${PRODUCTION_NETWORK} with --production)`)
-    .option('--threshold <n>', 'distinct lives that a rewarded block needs (default: 1)')
-    .option('--interval <ms>', 'time between blocks (default: 1000, or 5000 with --production)')
-    .addOption(new Option('--development', 'development network: simulated hearts are allowed (default)').conflicts('production'))
-    .option('--production', 'no development network')
-    .addOption(registrarOption())
-    .addHelpText('after', EXAMPLES)
-  action(command, cli, async (run) => {
+  action(addGenesisFlags(command).addHelpText('after', EXAMPLES), cli, async (run) => {
     const { options } = run
     const { genesisHash, genesisToJson } = await import('../../protocol/genesis.ts')
-    const development = options['production'] !== true
     const genesis = networkGenesis(
-      {
-        network: textOption(options, 'network') ?? (development ? DEVELOPMENT_NETWORK : PRODUCTION_NETWORK),
-        development,
-        threshold: integerFlag(options, '--threshold', 1, 32_768),
-        intervalMs: integerFlag(options, '--interval', 100, 3_600_000),
-        registrars: await registrarFlags(options),
-        nowMs: run.clock.nowMs(),
-      },
+      await genesisFlags(run),
       (textOption(options, 'validator') ?? '').split(',').filter((text) => text !== '').map(validatorOf),
     )
     const text = genesisToJson(genesis)

@@ -13,7 +13,7 @@ import { action } from '../cli.ts'
 import { addSettingFlags, configOf, integerFlag } from '../flags.ts'
 import { record } from '../output.ts'
 import { version } from '../../ops/version.ts'
-import { DEVELOPMENT_NETWORK } from './init.ts'
+import { DEVELOPMENT_NETWORK } from '../genesis-flags.ts'
 
 const DESCRIPTION =
   'Run the node until SIGTERM or SIGINT (Ctrl-C). ' +
