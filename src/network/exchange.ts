@@ -10,7 +10,7 @@ import type { NetworkLimits } from './limits.ts'
 import { MAX_ADDRESS_LENGTH, MAX_EXCHANGED_PEERS } from './limits.ts'
 import type { Peer, Peers } from './peers.ts'
 import type { Penalty } from './score.ts'
-import { exchange, finish, readFrames, StreamTimeoutError, writeFrame } from './streams.ts'
+import { exchange, finish, nextRequest, readFrames, StreamTimeoutError, writeFrame } from './streams.ts'
 import { protocolName } from './topics.ts'
 
 export interface ExchangeDependencies {
@@ -90,8 +90,7 @@ export function createExchange({ node, limits, peers, charge, learned }: Exchang
     const reader = readFrames(stream, 16)
     try {
       if (!(await peers.waitMet(from))) throw new Error('no handshake')
-      const frame = await reader.next(limits.requestReadMs)
-      if (frame === null || frame.kind !== 'chunk') throw new FrameError('unknown_kind')
+      await nextRequest(reader, limits.requestReadMs)
       const addresses = addressesFor(peers.met(), from, reachOfConnection(connection))
       await writeFrame(stream, encodeFrame('chunk', encodePeers(addresses)), limits.stallMs)
       await finish(stream, limits.stallMs)

@@ -11,7 +11,7 @@ import type { Peer, Peers } from './peers.ts'
 import type { Penalty } from './score.ts'
 import { decodeStatus, encodeStatus, MAX_STATUS_BYTES } from './status.ts'
 import type { Status } from './status.ts'
-import { exchange, finish, readFrames, StreamTimeoutError, writeFrame } from './streams.ts'
+import { exchange, finish, nextRequest, readFrames, StreamTimeoutError, writeFrame } from './streams.ts'
 import { protocolName } from './topics.ts'
 
 export interface HandshakeDependencies {
@@ -84,11 +84,10 @@ export function createHandshake(dependencies: HandshakeDependencies): Handshake 
     asked.set(peer.id, count)
     const reader = readFrames(stream, MAX_STATUS_BYTES)
     try {
-      const frame = await reader.next(limits.handshakeTimeoutMs)
-      if (frame === null || frame.kind !== 'chunk') throw new FrameError('unknown_kind')
+      const status = await nextRequest(reader, limits.handshakeTimeoutMs)
       await writeFrame(stream, encodeFrame('chunk', encodeStatus(own())), limits.handshakeTimeoutMs)
       await finish(stream, limits.handshakeTimeoutMs)
-      take(peer, frame.payload)
+      take(peer, status)
     } catch (error) {
       stream.abort(error as Error)
       if (error instanceof FrameError) charge(peer.id, 'garbage')

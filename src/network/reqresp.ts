@@ -8,7 +8,7 @@ import type { NetworkLimits } from './limits.ts'
 import type { NetworkMetrics } from './metrics.ts'
 import type { Peers } from './peers.ts'
 import type { Penalty } from './score.ts'
-import { finish, readFrames, StreamClosedError, StreamTimeoutError, writeFrame } from './streams.ts'
+import { finish, nextRequest, readFrames, StreamClosedError, StreamTimeoutError, writeFrame } from './streams.ts'
 import { protocolName, REQUEST_PROTOCOLS } from './topics.ts'
 import type { RequestProtocol } from './topics.ts'
 
@@ -173,10 +173,7 @@ export function createReqResp({ node, limits, peers, metrics, serve, charge, fai
 async function readRequest(stream: Stream, limits: NetworkLimits): Promise<Uint8Array> {
   const reader = readFrames(stream, limits.maxRequestBytes)
   try {
-    const frame = await reader.next(limits.requestReadMs)
-    if (frame === null) throw new StreamClosedError('no request')
-    if (frame.kind !== 'chunk') throw new FrameError('unknown_kind')
-    return frame.payload
+    return await nextRequest(reader, limits.requestReadMs)
   } finally {
     reader.release()
   }

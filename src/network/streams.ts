@@ -157,6 +157,17 @@ export async function finish(stream: Stream, stallMs: number): Promise<void> {
 }
 
 /**
+ * The request of a stream that the other side opened: one chunk. A stream that ends without one is no offence: its sender may have died.
+ * @throws FrameError, StreamTimeoutError, StreamClosedError
+ */
+export async function nextRequest(reader: FrameReader, timeoutMs: number): Promise<Uint8Array> {
+  const frame = await reader.next(timeoutMs)
+  if (frame === null) throw new StreamClosedError('the stream ended without a request')
+  if (frame.kind !== 'chunk') throw new FrameError('unknown_kind')
+  return frame.payload
+}
+
+/**
  * Asks with one frame and gets one frame.
  * @throws FrameError, StreamTimeoutError, StreamClosedError, or what libp2p throws when a stream cannot be opened
  */

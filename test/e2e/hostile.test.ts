@@ -161,7 +161,8 @@ t.test('hostile peers are charged and hung up, and nobody else notices', async (
     const honest = new Set(HONEST.map((i) => net.nodes[i]!.peerId))
     for (const i of HONEST) {
       const good = (await peersOf(i)).filter(({ id }) => honest.has(id))
-      t.same([good.length, good.filter(({ score }) => score < 0)], [HONEST.length - 1, []], `node${i}: the honest others are there`)
+      const charged = await Promise.all(good.filter(({ score }) => score < 0).map(async ({ id }) => ({ id, reasons: await why(id, i) })))
+      t.same([good.length, charged], [HONEST.length - 1, []], `node${i}: the honest others are there`)
       const mb = rssMb(net.running(i).child.pid!)
       t.ok(mb < MAX_RSS_MB, `node${i} takes ${Math.round(mb)} MB`)
     }

@@ -122,6 +122,23 @@ for (const [what, protocol, garbage] of [
   })
 }
 
+t.test('a stream that ends before its request, or within it, is no offence: its sender may have died', async (t) => {
+  const node = await startNode({ name: 'cut short' })
+  const villain = await newVillain()
+  await connect(villain, node)
+  for (const protocol of ['/pulse/status/1', '/pulse/blocks/1', '/pulse/round/1', '/pulse/peers/1']) {
+    const silent = await open(villain, node, protocol)
+    await silent.close()
+    const torn = await open(villain, node, protocol)
+    torn.send(encodeFrame('chunk', new Uint8Array(10)).subarray(0, 7))
+    await torn.close()
+    await until('both are over', () => silent.status !== 'open' && torn.status !== 'open', 3_000)
+  }
+  await sleep(200)
+  t.same(node.network.why(villain.peerId.toString()), [])
+  t.ok(has(node, villain), 'it is still there')
+})
+
 t.test('garbage on the gossip stream is charged to its sender', async (t) => {
   const node = await startNode({ name: 'gossip garbage' })
   const villain = await newVillain()
