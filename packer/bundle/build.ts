@@ -4,7 +4,7 @@
 //   pulse-node-<version>/
 //     bin/pulse-node  bin/main.js    launcher on the bundled Node.js, and what it launches
 //     node/bin/node                  Node.js
-//     dist/  node_modules/           the program and its packages
+//     dist/  node_modules/           the program with its packages, and those packages that have native modules
 //     systemd/                       unit files
 //     LICENSE  THIRD-PARTY-LICENSES  sbom.cdx.json  build.json  package.json  MANIFEST.sha256
 
@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { hashFile, hashTree, MANIFEST_NAME, manifestText } from '../../src/ops/manifest.ts'
 import { collectNotices, noticesText } from './licences.ts'
+import { joinProgram, nativePackages, PROGRAM_DIRECTORY } from './program.ts'
 import type { Target } from './prune.ts'
 import { isNeeded } from './prune.ts'
 
@@ -45,13 +46,15 @@ export async function buildBundle({ arch }: Target, out: string): Promise<Bundle
     const tree = join(work, name)
     mkdirSync(tree)
 
-    const { devDependencies: _, scripts: _scripts, files: _files, ...trimmed } = source
+    const { devDependencies: _, scripts: _scripts, files: _files, exports: _exports, ...trimmed } = source
     installProduction(production, trimmed, arch)
     const files = filesBelow(production)
-    for (const path of files.filter((path) => isNeeded(path, { arch }))) copy(join(production, path), join(tree, path))
+    for (const path of nativePackages(production, files).filter((path) => isNeeded(path, { arch }))) copy(join(production, path), join(tree, path))
     copy(join(production, 'node_modules', `node-linux-${arch}`, 'bin', 'node'), join(tree, 'node/bin/node'), true)
     copy(join(production, 'node_modules', `node-linux-${arch}`, 'LICENSE'), join(tree, 'node/LICENSE'))
-    compile(join(tree, 'dist'))
+    cpSync(join(ROOT, 'src'), join(production, 'src'), { recursive: true })
+    await joinProgram(production, join(tree, PROGRAM_DIRECTORY))
+    cpSync(join(ROOT, 'src/api/page'), join(tree, 'dist/page'), { recursive: true })
     copy(join(ROOT, 'bin/pulse-node'), join(tree, 'bin/main.js'))
     copy(join(ROOT, 'packer/bundle/pulse-node.sh'), join(tree, 'bin/pulse-node'), true)
     cpSync(join(ROOT, 'systemd'), join(tree, 'systemd'), { recursive: true })
@@ -87,14 +90,6 @@ function installProduction(directory: string, manifest: object, arch: Target['ar
   run('npm', ['ci', '--omit=dev', ...target, '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], directory)
   // What was not installed must not be missed.
   writeFileSync(join(directory, 'package.json'), json(manifest))
-}
-
-/** As `npm run build`, without declarations. */
-function compile(directory: string): void {
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
-  const options = ['--outDir', directory, '--declaration', 'false', '--incremental', 'false', '--tsBuildInfoFile', 'null']
-  run(process.execPath, [compiler, '-p', join(ROOT, 'tsconfig.build.json'), ...options], ROOT)
-  cpSync(join(ROOT, 'src/api/page'), join(directory, 'api/page'), { recursive: true })
 }
 
 /** CycloneDX by npm, without what would differ each time: time and serial number. */

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, readFileSync } from 'node:fs'
 import { Failure } from '../ops/failure.ts'
 import { storageFailure } from '../ops/fsync.ts'
+import { ROOT } from '../ops/root.ts'
 import type { Ran } from '../ops/volume.ts'
 import { adoptVolume, isEmptyDirectory, isZeroDevice } from '../ops/volume.ts'
 import type { Machine } from './first-boot.ts'
@@ -77,7 +78,7 @@ function isEc2(): boolean {
 /** When the bundle that this runs from was built; null if it runs from sources. */
 export function builtMs(): number | null {
   try {
-    const { date } = JSON.parse(readFileSync(new URL('../../build.json', import.meta.url), 'utf8')) as { date?: unknown }
+    const { date } = JSON.parse(readFileSync(new URL('build.json', ROOT), 'utf8')) as { date?: unknown }
     return typeof date === 'string' && !Number.isNaN(Date.parse(date)) ? Date.parse(date) : null
   } catch {
     return null

@@ -5,7 +5,6 @@ import { spawn } from 'node:child_process'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { FailureCode } from '../ops/failure.ts'
 import { EXIT_CODES, Failure } from '../ops/failure.ts'
 import { storageFailure } from '../ops/fsync.ts'
@@ -32,7 +31,8 @@ export interface NodeProcesses {
   stop(timeoutMs: number): Promise<string[]>
 }
 
-const PROGRAM = fileURLToPath(new URL('../../bin/pulse-node', import.meta.url))
+/** What this program was started with: bin/pulse-node, or what the launcher of a bundle starts. */
+const PROGRAM = process.argv[1]!
 const LOG_MODE = 0o600
 
 export const logFileOf = ({ dataDir }: Pick<TestnetNode, 'dataDir'>): string => join(dataDir, 'node.log')

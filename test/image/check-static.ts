@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashFile } from '../../src/ops/manifest.ts'
+import { freePorts } from '../ports.ts'
 import type { Report } from './report.ts'
 import { attempt, expect, ROOT, run } from './tools.ts'
 
@@ -78,7 +79,14 @@ export async function checkBundles(report: Report, work: string): Promise<Bundle
       await unpack(bundle, tree)
       const content = checkContent(tree, own)
       const [folder] = readdirSync(tree)
-      await run(join(tree, folder!, 'bin/pulse-node'), ['smoke'])
+      const program = join(tree, folder!, 'bin/pulse-node')
+      await run(program, ['smoke'])
+      // It starts itself again, once for each node.
+      const [base, testnet] = [await freePorts(4), join(work, 'testnet')]
+      const ports = ['--base-port', String(base), '--base-p2p-port', String(base + 2)]
+      const said = await run(program, ['testnet', '--nodes', '2', '--dir', testnet, ...ports, '--interval', '500', '--seconds', '8', '--json'])
+      const { nodes } = JSON.parse(said.trim().split('\n').at(-1)!) as { nodes: { state: string; height: number; peers: number }[] }
+      expect(nodes.length === 2 && nodes.every(({ height, peers }) => height > 0 && peers === 1), `testnet: ${JSON.stringify(nodes)}`)
       return content
     })
   }

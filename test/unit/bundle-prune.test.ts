@@ -1,6 +1,7 @@
 import t from 'tap'
 import { isLicence, isNeeded, splitPackage } from '../../packer/bundle/prune.ts'
 import { noticesText } from '../../packer/bundle/licences.ts'
+import { nativePackages } from '../../packer/bundle/program.ts'
 
 const M = 'node_modules'
 
@@ -39,4 +40,21 @@ t.test('every notice names its package once, with its terms', async (t) => {
   const text = noticesText([notice, notice, { title: 'b 2.0.0', licence: 'ISC', texts: [] }])
   t.match(text, /\na 1\.0\.0: MIT\n\nCopyright A\n[^]*\nb 2\.0\.0: ISC\n\n\(no text\)\n/)
   t.equal(text.split('\na 1.0.0').length, 2)
+})
+
+t.test('packages with native modules stay, with all that they need; one that nobody has named stops the build', async (t) => {
+  const file = (dependencies: object = {}) => ({ 'package.json': JSON.stringify({ dependencies }), 'index.js': '' })
+  const root = t.testdir({
+    node_modules: {
+      '@chainsafe': { hashtree: file({ '@chainsafe/hashtree-linux-x64-gnu': '1', '@chainsafe/hashtree-darwin-arm64': '1' }), 'hashtree-linux-x64-gnu': { ...file(), 'a.node': '' } },
+      'classic-level': { ...file({ 'abstract-level': '1' }), 'a.node': '' },
+      'abstract-level': file({ buffer: '1' }),
+      buffer: file({ 'abstract-level': '1' }),
+      fastify: file({ buffer: '1' }),
+    },
+  })
+  const files = ['@chainsafe/hashtree', '@chainsafe/hashtree-linux-x64-gnu', 'abstract-level', 'buffer', 'classic-level', 'fastify'].flatMap((name) => [`${M}/${name}/index.js`, `${M}/${name}/package.json`])
+  const kept = nativePackages(root, [...files, `${M}/classic-level/a.node`])
+  t.strictSame(kept, [...files.filter((path) => !path.includes('fastify')), `${M}/classic-level/a.node`])
+  t.throws(() => nativePackages(root, [...files, `${M}/fastify/a.node`]), { message: /fastify.*packer\/bundle\/program\.ts/ })
 })

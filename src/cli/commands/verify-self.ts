@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { Failure } from '../../ops/failure.ts'
 import type { TreeDifferences } from '../../ops/manifest.ts'
+import { ROOT } from '../../ops/root.ts'
 import type { Cli } from '../cli.ts'
 import { action } from '../cli.ts'
 import { printable, record } from '../output.ts'
@@ -18,8 +19,6 @@ interface Build {
   readonly node: string
 }
 
-/** Of dist/cli/commands. */
-const INSTALLED = fileURLToPath(new URL('../../../', import.meta.url))
 const MAX_LISTED = 20
 
 export function registerVerifySelf(program: Command, cli: Cli): void {
@@ -30,7 +29,7 @@ export function registerVerifySelf(program: Command, cli: Cli): void {
     .option('--root <dir>', 'an unpacked bundle (default: the one that runs this command)')
     .addHelpText('after', '\nExamples:\n  $ pulse-node verify-self\n  $ pulse-node verify-self --json')
   action(command, cli, async (run) => {
-    const root = typeof run.options['root'] === 'string' ? run.options['root'] : INSTALLED
+    const root = typeof run.options['root'] === 'string' ? run.options['root'] : fileURLToPath(ROOT)
     const { BUNDLE_HASH_NAME, compareTree, hashFile, hashTree, MANIFEST_NAME, parseManifest } = await import('../../ops/manifest.ts')
     const manifestPath = `${root.replace(/\/$/, '')}/${MANIFEST_NAME}`
     const manifest = parseManifest(await readManifest(manifestPath, root))
