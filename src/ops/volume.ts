@@ -150,12 +150,12 @@ const SAMPLES = 64
 export function isZeroDevice(device: string, sizeBytes: number): boolean {
   const file = openSync(device, 'r')
   try {
-    const buffer = Buffer.alloc(MEBIBYTE)
+    const [buffer, zeros] = [Buffer.alloc(MEBIBYTE), Buffer.alloc(MEBIBYTE)]
     const last = Math.max(0, sizeBytes - MEBIBYTE)
     for (let i = 0; i < SAMPLES; i++) {
       const position = Math.floor((last * i) / (SAMPLES - 1) / 4_096) * 4_096
       const size = readSync(file, buffer, 0, MEBIBYTE, position)
-      if (buffer.subarray(0, size).some((byte) => byte !== 0)) return false
+      if (!buffer.subarray(0, size).equals(zeros.subarray(0, size))) return false
     }
     return true
   } finally {
