@@ -8,6 +8,7 @@ import { bake, baseImage, buildBundle } from './full/bake.ts'
 import { toRaw } from './full/images.ts'
 import { checkHygiene } from './full/hygiene.ts'
 import { checkBase, checkInstance } from './full/instance.ts'
+import { checkSsh } from './full/ssh.ts'
 import { checkThree } from './full/three.ts'
 import type { Report } from './report.ts'
 import { attempt, ensureTools, has } from './tools.ts'
@@ -50,6 +51,7 @@ export async function full(report: Report): Promise<void> {
   await checkHygiene(bench, bundle)
   await checkInstance(bench, await checkBase(bench))
   await checkThree(bench)
+  await checkSsh(bench, bundle)
   report.note('full test', `${((performance.now() - startedMs) / 60_000).toFixed(1)} min`)
 }
 

@@ -59,6 +59,11 @@ interface Manifest {
   readonly builds: readonly { readonly builder_type: string; readonly name: string; readonly files: readonly { readonly name: string; readonly size: number }[]; readonly custom_data: Readonly<Record<string, string>> }[]
 }
 
+const manifestOf = (directory: string): Manifest => JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')) as Manifest
+
+/** Where a bake left its disk. */
+export const bakedDisk = (directory: string): string => join(directory, 'local', manifestOf(directory).builds[0]!.files[0]!.name)
+
 export async function bake(report: Report, { bundle, base, out, baked }: { bundle: Bundle; base: string; out: string; baked: string | undefined }): Promise<Baked | null> {
   const directory = baked ?? out
   const built = baked !== undefined || (await report.check('packer build -only=qemu.local', async () => {
@@ -67,7 +72,7 @@ export async function bake(report: Report, { bundle, base, out, baked }: { bundl
   if (!built) return null
   let file: string | null = null
   await report.check('manifest: one build, its disk, version, commit and bundle', () => {
-    const { builds } = JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')) as Manifest
+    const { builds } = manifestOf(directory)
     const [build, ...more] = builds
     expect(build !== undefined && more.length === 0, `there are ${builds.length} builds`)
     expect(build.builder_type === 'qemu' && build.name === 'local', `it is a build of ${build.builder_type}.${build.name}`)
@@ -76,7 +81,7 @@ export async function bake(report: Report, { bundle, base, out, baked }: { bundl
     expect(commit !== '' && bundle.commit.startsWith(commit!), `it tells of commit ${commit}`)
     const [disk] = build.files
     expect(disk !== undefined, 'it names no disk')
-    const path = join(directory, 'local', disk.name)
+    const path = bakedDisk(directory)
     expect(statSync(path).size === disk.size, 'the disk has another size than the manifest says')
     file = path
     return `image ${mebibytes(disk.size)} (qcow2), base ${mebibytes(statSync(base).size)}`
