@@ -46,16 +46,16 @@ export async function createApi(options: ApiOptions, dependencies: ApiDependenci
 
 function listenFailure(error: unknown, host: string, port: number): unknown {
   const { code } = error as { code?: string }
-  const where = `port ${port} on ${host}`
+  const where = `Port ${port} on ${host}`
   switch (code) {
     case 'EADDRINUSE':
-      return new Failure('port', `${where} is taken by another process`, 'Stop it, or choose another port with --port', { cause: error })
+      return new Failure('port', `${where} is taken by another process`, 'Stop it, or choose another port with --port.', { cause: error })
     case 'EACCES':
-      return new Failure('port', `${where} may not be used without more rights`, 'Choose a port above 1023 with --port', { cause: error })
+      return new Failure('port', `${where} may not be used without more rights`, 'Choose a port above 1023 with --port.', { cause: error })
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new Failure('port', `${host} is not an address of this machine`, 'Choose one that is, or 0.0.0.0 for all', { cause: error })
+      return new Failure('port', `${host} is not an address of this machine`, 'Choose one that is with --host, or 0.0.0.0 for all.', { cause: error })
     default:
       return error
   }

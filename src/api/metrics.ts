@@ -15,27 +15,27 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
   const registers = [registry]
   const durations = new Histogram({
     name: 'pulse_http_request_duration_seconds',
-    help: 'Time from the arrival of a request to the end of its response',
+    help: 'Time from the arrival of a request to the end of its response.',
     labelNames: ['method', 'route'] as const,
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers,
   })
   const requests = new Counter({
     name: 'pulse_http_requests_total',
-    help: 'Answered requests',
+    help: 'Answered requests.',
     labelNames: ['method', 'route', 'status'] as const,
     registers,
   })
   const submitted = new Counter({
     name: 'pulse_http_heartbeats_total',
-    help: 'Heartbeats that clients submitted, whatever the verdict',
+    help: 'Heartbeats that clients submitted, whatever the verdict.',
     labelNames: ['transport'] as const,
     registers,
   })
-  const clients = new Gauge({ name: 'pulse_websocket_clients', help: 'Connected WebSocket clients', registers })
+  const clients = new Gauge({ name: 'pulse_websocket_clients', help: 'Connected WebSocket clients.', registers })
   const lagged = new Counter({
     name: 'pulse_websocket_lagged_total',
-    help: 'WebSocket clients dropped because they read too slowly',
+    help: 'WebSocket clients dropped because they read too slowly.',
     registers,
   })
   return {

@@ -102,8 +102,8 @@ function createApp(options: ApiOptions): App {
       },
     }).withTypeProvider<TypeBoxTypeProvider>()
   } catch (error) {
-    const cause = `a trusted proxy is not an address or range: ${(error as Error).message}`
-    throw new Failure('config', cause, 'Correct the list of trusted proxies', { cause: error })
+    const cause = `A trusted proxy is not an address or range: ${(error as Error).message}`
+    throw new Failure('config', cause, 'Correct the list of trusted proxies.', { cause: error })
   }
   app.setValidatorCompiler(validatorCompiler)
   // The views are made by the backend and declared by the schemas: nothing has to be filtered on the way out.

@@ -7,9 +7,9 @@ import type { ConfigProblem } from '../ops/config.ts'
 import type { DataDir } from '../ops/datadir.ts'
 import { MIN_FREE_BYTES } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
+import { readGenesis } from '../ops/genesis-file.ts'
 import { KEY_FILE_MODE } from '../ops/keyfile.ts'
 import type { Config } from '../ops/settings.ts'
-import { readGenesis } from './network.ts'
 
 /** warn: it runs, but look at it. skip: there is nothing to check. */
 export type Verdict = 'ok' | 'warn' | 'fail' | 'skip'

@@ -4,6 +4,7 @@
 // Nothing is written before the user-data has been understood as a whole, and nothing is overwritten but the configuration file.
 
 import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { bareBin } from '../crypto/keys.ts'
 import type { AwsReader } from '../ops/aws.ts'
 import { createAwsReader } from '../ops/aws.ts'
 import type { Clock } from '../ops/clock.ts'
@@ -14,17 +15,20 @@ import type { DataDir } from '../ops/datadir.ts'
 import { createDataDir, prepareDataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import { replaceFile, storageFailure } from '../ops/fsync.ts'
+import { parseGenesis, readGenesis } from '../ops/genesis-file.ts'
 import type { Imds, ImdsDependencies } from '../ops/imds.ts'
 import { createImds } from '../ops/imds.ts'
+import { SETTINGS } from '../ops/settings.ts'
 import type { SourcesDependencies } from '../ops/sources.ts'
 import { readSource, sourceText } from '../ops/sources.ts'
 import type { UserData } from '../ops/user-data.ts'
 import { parseUserData, userDataText } from '../ops/user-data.ts'
 import type { Volume } from '../ops/volume.ts'
 import type { Genesis } from '../protocol/genesis.ts'
+import { LIFE } from '../protocol/validators.ts'
 import type { Identity } from './instance-identity.ts'
 import { ensureIdentity, peerIdOfKeys, placeGenesis, validatorText } from './instance-identity.ts'
-import { LIFE_POWER, networkGenesis, parseGenesis, rawBin, readGenesis } from './network.ts'
+import { networkGenesis } from './network.ts'
 
 export interface FirstBootPaths {
   /** User-data that cloud-init or a person has laid down; it beats that of EC2. */
@@ -186,12 +190,10 @@ function jsonObject(text: string, where: string): Record<string, unknown> {
   throw new Failure('config', `There is no JSON object in ${where}`, 'Store settings as {"seeds": ["…"], …}.')
 }
 
-const DEFAULT_P2P_PORT = 4001
-
 /** The addresses that other nodes reach this instance at, unless the settings say. */
 async function announcedAddresses({ announce }: UserData, settings: Readonly<Record<string, unknown>>, imds: Imds | null): Promise<string[]> {
   if (imds === null || announce === 'none' || settings['announce'] !== undefined) return []
-  const port = settings['p2pPort'] === undefined ? DEFAULT_P2P_PORT : (settings['p2pPort'] as number)
+  const port = settings['p2pPort'] === undefined ? SETTINGS.p2pPort.default : (settings['p2pPort'] as number)
   const v4 = await imds.text(announce === 'public' ? 'meta-data/public-ipv4' : 'meta-data/local-ipv4')
   // An IPv6 address of an instance is a public one.
   const v6 = await imds.text('meta-data/ipv6')
@@ -239,7 +241,7 @@ function settleNetwork(dir: DataDir, data: UserData, genesis: Attempt<Genesis> |
   }
   const { keys } = identity
   const { name, development, threshold, intervalMs } = network
-  const validator = { key: rawBin(keys.validator), nodeKey: rawBin(keys.node), power: LIFE_POWER }
+  const validator = { key: bareBin(keys.validator.publicKey), nodeKey: bareBin(keys.node.publicKey), power: LIFE }
   placeGenesis(dir, networkGenesis({ network: name, development, threshold, intervalMs, nowMs }, [validator]), where)
   return name
 }

@@ -1,10 +1,9 @@
 // Makes, signs and reads governance transactions, for the commands that enrol, join, leave and change parameters.
 
 import { unreachable } from '../base/assert.ts'
-import type { Bin } from '../base/bytes.ts'
 import { compareBin, toBin } from '../base/bytes.ts'
 import type { KeyBin } from '../crypto/keys.ts'
-import { rawKey } from '../crypto/keys.ts'
+import { bareBin } from '../crypto/keys.ts'
 import type { KeyPair } from '../crypto/sign.ts'
 import { sign } from '../crypto/sign.ts'
 import { verifySignature } from '../crypto/verify.ts'
@@ -27,8 +26,6 @@ export interface Heights {
   readonly expiryHeight: number
 }
 
-const validatorBin = ({ publicKey }: KeyPair): Bin => toBin(rawKey(publicKey, 'ed25519'))
-
 /** @param devices in any order; doubles count once */
 export function makeEnrolment(genesisHash: Uint8Array, registrar: KeyPair, devices: readonly KeyBin[], expiryHeight: number): GovernanceTransaction {
   const fields = { registrar: toBin(registrar.publicKey), expiryHeight, devices: [...new Set(devices)].sort(compareBin) }
@@ -37,13 +34,13 @@ export function makeEnrolment(genesisHash: Uint8Array, registrar: KeyPair, devic
 
 /** @param base power; above zero it needs approvals */
 export function makeJoin(genesisHash: Uint8Array, keys: { readonly node: KeyPair; readonly validator: KeyPair }, base: number, heights: Heights): GovernanceTransaction {
-  const fields = { key: validatorBin(keys.validator), nodeKey: validatorBin(keys.node), base, ...heights }
+  const fields = { key: bareBin(keys.validator.publicKey), nodeKey: bareBin(keys.node.publicKey), base, ...heights }
   const message = joinMessage(genesisHash, fields)
   return joinTransaction(genesisHash, { ...fields, signature: sign(message, keys.validator), nodeSignature: sign(message, keys.node), approvals: [] })
 }
 
 export function makeLeave(genesisHash: Uint8Array, validator: KeyPair, heights: Heights): GovernanceTransaction {
-  const fields = { key: validatorBin(validator), ...heights }
+  const fields = { key: bareBin(validator.publicKey), ...heights }
   return leaveTransaction(genesisHash, { ...fields, signature: sign(leaveMessage(genesisHash, fields), validator) })
 }
 
@@ -74,7 +71,7 @@ export function withApprovals(transaction: GovernanceTransaction, more: readonly
 /** The approval of a validator. Null for a kind that takes none. */
 export function approve(transaction: GovernanceTransaction, genesisHash: Uint8Array, validator: KeyPair): Approval | null {
   if (approvalsOf(transaction) === null) return null
-  const signed = (message: Uint8Array): Approval => ({ validator: validatorBin(validator), signature: sign(message, validator) })
+  const signed = (message: Uint8Array): Approval => ({ validator: bareBin(validator.publicKey), signature: sign(message, validator) })
   if (transaction.kind === JOIN_KIND) return signed(joinMessage(genesisHash, transaction.join))
   return transaction.kind === PARAMETERS_KIND ? signed(parametersMessage(genesisHash, transaction.change)) : null
 }

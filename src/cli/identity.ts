@@ -1,7 +1,7 @@
 // What a data directory says about its node, without its secrets.
 
 import { binToHex, toHex } from '../base/bytes.ts'
-import { keyBinToText, keyToText, rawKey } from '../crypto/keys.ts'
+import { bareHex, keyBinToText, keyToText } from '../crypto/keys.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { genesisHash } from '../protocol/genesis.ts'
 import type { NodeKeys } from './network.ts'
@@ -40,7 +40,7 @@ export function describeNode({ genesis, node, validator }: NodeKeys & { genesis:
   }
 }
 
-const publicKeyFacts = (publicKey: Uint8Array): PublicKeyFacts => ({ key: keyToText(publicKey), hex: toHex(rawKey(publicKey, 'ed25519')) })
+const publicKeyFacts = (publicKey: Uint8Array): PublicKeyFacts => ({ key: keyToText(publicKey), hex: bareHex(publicKey) })
 
 export function nodeRecord(facts: NodeFacts & { dataDir: string }): string {
   return record([

@@ -3,17 +3,18 @@
 
 import { existsSync } from 'node:fs'
 import { toHex } from '../base/bytes.ts'
-import { keyToText, rawKey } from '../crypto/keys.ts'
+import { bareHex, rawKey } from '../crypto/keys.ts'
 import { peerIdOf } from '../crypto/peer-id.ts'
 import type { DataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import { createFile, storageFailure } from '../ops/fsync.ts'
+import { readGenesis } from '../ops/genesis-file.ts'
 import { readKeyFile, writeKeyFile } from '../ops/keyfile.ts'
 import { createSigner } from '../ops/signer.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { genesisHash, genesisToJson } from '../protocol/genesis.ts'
 import type { NodeKeys } from './network.ts'
-import { GENESIS_MODE, newNodeKeys, readGenesis } from './network.ts'
+import { GENESIS_MODE, newNodeKeys } from './network.ts'
 
 export interface Identity {
   readonly keys: NodeKeys
@@ -22,9 +23,9 @@ export interface Identity {
 }
 
 /** As `pulse-node genesis --validator` takes it. */
-export const validatorText = ({ node, validator }: NodeKeys): string => [validator, node].map(({ publicKey }) => toHex(rawKey(publicKey, 'ed25519'))).join(':')
+export const validatorText = ({ node, validator }: NodeKeys): string => [validator, node].map(({ publicKey }) => bareHex(publicKey)).join(':')
 
-export const peerIdOfKeys = ({ node }: NodeKeys): string => peerIdOf(rawKey(node.publicKey, 'ed25519'))
+export const peerIdOfKeys = ({ node }: Pick<NodeKeys, 'node'>): string => peerIdOf(rawKey(node.publicKey, 'ed25519'))
 
 /**
  * Reads the keys, or makes what an interrupted first boot has not made. Once there is a genesis nothing is made any more: a key
@@ -78,6 +79,3 @@ export function placeGenesis(paths: DataDir, genesis: Genesis, where: string): v
 
 const hashText = (genesis: Genesis): string => toHex(genesisHash(genesis))
 const named = (genesis: Genesis): string => `${genesis.network} (${hashText(genesis).slice(0, 12)}…)`
-
-/** `z…` */
-export const nodeKeyText = ({ node }: NodeKeys): string => keyToText(node.publicKey)

@@ -1,11 +1,11 @@
-// Makes and reads what a data directory starts from: keys, genesis, last-signed record.
+// Makes what a data directory starts from: keys, genesis, last-signed record.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { compareBin, toBin } from '../base/bytes.ts'
+import { existsSync, readdirSync } from 'node:fs'
+import { compareBin } from '../base/bytes.ts'
 import type { KeyPair } from '../crypto/sign.ts'
 import { generateKeyPair } from '../crypto/sign.ts'
 import type { KeyBin } from '../crypto/keys.ts'
-import { rawKey } from '../crypto/keys.ts'
+import { bareBin } from '../crypto/keys.ts'
 import type { DataDir } from '../ops/datadir.ts'
 import { createDataDir, dataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
@@ -13,12 +13,11 @@ import { createFile, storageFailure } from '../ops/fsync.ts'
 import { writeKeyFile } from '../ops/keyfile.ts'
 import { createSigner } from '../ops/signer.ts'
 import type { Genesis, GenesisValidator } from '../protocol/genesis.ts'
-import { checkGenesis, genesisFromJson, GENESIS_VERSION, genesisToJson } from '../protocol/genesis.ts'
+import { checkGenesis, GENESIS_VERSION, genesisToJson } from '../protocol/genesis.ts'
+import type { Params } from '../protocol/params.ts'
 import { DEFAULT_PARAMS, DEVELOPMENT_PARAMS } from '../protocol/params.ts'
 import { LIFE } from '../protocol/validators.ts'
 
-/** Voting power of one life. A solo validator weighs as much as the life that it may get. */
-export const LIFE_POWER = LIFE
 export const GENESIS_MODE = 0o644
 
 export interface SoloOptions {
@@ -29,6 +28,10 @@ export interface SoloOptions {
   readonly intervalMs?: number | undefined
   /** With registrars only enrolled lives count; without, any key is a life. */
   readonly registrars?: readonly KeyBin[] | undefined
+  /** Lives from the start, in any order. */
+  readonly enrolled?: readonly KeyBin[] | undefined
+  /** Other than in production, for networks in which one wants to see power move. */
+  readonly epochs?: Pick<Params, 'epochBlocks' | 'lifeWindowEpochs'> | undefined
   readonly nowMs: number
 }
 
@@ -74,52 +77,25 @@ function refuseExisting(paths: DataDir): void {
 }
 
 function soloGenesis(options: SoloOptions, { node, validator }: NodeKeys): Genesis {
-  return networkGenesis(options, [{ key: rawBin(validator), nodeKey: rawBin(node), power: LIFE_POWER }])
+  // It weighs as much as the life that it may get.
+  return networkGenesis(options, [{ key: bareBin(validator.publicKey), nodeKey: bareBin(node.publicKey), power: LIFE }])
 }
 
 /** @param validators in any order @throws Failure('genesis') if the genesis would be wrong */
-export function networkGenesis({ network, development, threshold, intervalMs, registrars = [], nowMs }: SoloOptions, validators: readonly GenesisValidator[]): Genesis {
+export function networkGenesis({ network, development, threshold, intervalMs, registrars = [], enrolled = [], epochs, nowMs }: SoloOptions, validators: readonly GenesisValidator[]): Genesis {
   const base = development ? DEVELOPMENT_PARAMS : DEFAULT_PARAMS
   const genesis: Genesis = {
     version: GENESIS_VERSION,
     network,
     timeMs: nowMs,
-    params: { ...base, threshold: threshold ?? base.threshold, blockIntervalMs: intervalMs ?? base.blockIntervalMs, enrolled: registrars.length > 0 },
-    validators: validators.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    params: { ...base, ...epochs, threshold: threshold ?? base.threshold, blockIntervalMs: intervalMs ?? base.blockIntervalMs, enrolled: registrars.length > 0 },
+    validators: validators.toSorted((a, b) => compareBin(a.key, b.key)),
     registrars: [...new Set(registrars)].sort(compareBin),
-    enrolled: [],
+    enrolled: [...enrolled].sort(compareBin),
   }
   const [problem] = checkGenesis(genesis)
   if (problem !== undefined) throw new Failure('genesis', `The genesis would be wrong: ${problem}`, 'Change the flag.')
   return genesis
-}
-
-/** The Ed25519 key without its tag, as the genesis lists it. */
-export const rawBin = ({ publicKey }: KeyPair): string => toBin(rawKey(publicKey, 'ed25519'))
-
-/** @throws Failure('genesis') if the file is missing or wrong */
-export function readGenesis(path: string): Genesis {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Failure(
-      'genesis',
-      `Cannot read the genesis ${path} (${(error as NodeJS.ErrnoException).code})`,
-      'Check the path, or make a network with pulse-node init.',
-      { cause: error },
-    )
-  }
-  return parseGenesis(text, path)
-}
-
-/** @param where it comes from @throws Failure('genesis') */
-export function parseGenesis(text: string, where: string): Genesis {
-  const read = genesisFromJson(text)
-  if (read.ok) return read.value
-  const [first, ...more] = read.error
-  const rest = more.length === 0 ? '' : ` and ${more.length} more`
-  throw new Failure('genesis', `The genesis ${where} is wrong: ${first}${rest}`, 'Get the file of the network again.')
 }
 
 /** Names that a fresh directory may hold: configuration laid down beforehand, and what a new file system brings. */

@@ -5,12 +5,12 @@ import type { KeyPair } from '../crypto/sign.ts'
 import { readValidatorKey, withCredentials } from '../ops/credentials.ts'
 import { dataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
+import { readGenesis } from '../ops/genesis-file.ts'
 import { readKeyFile } from '../ops/keyfile.ts'
 import { genesisHash } from '../protocol/genesis.ts'
 import type { Run } from './cli.ts'
 import type { NodeClient } from './client.ts'
 import { configOf } from './flags.ts'
-import { readGenesis } from './network.ts'
 
 export interface Operator {
   readonly network: string

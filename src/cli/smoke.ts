@@ -11,6 +11,7 @@ import { COIN } from '../protocol/params.ts'
 import { formatAmount } from './amount.ts'
 import type { NodeClient } from './client.ts'
 import { createClient } from './client.ts'
+import { EXPIRY_BLOCKS } from './commit.ts'
 import { runHearts, simulatedDevices } from './hearts.ts'
 import type { Io } from './io.ts'
 import { initialise } from './network.ts'
@@ -27,7 +28,6 @@ export interface SmokeStep {
 const STEP_TIMEOUT_MS = 30_000
 const INTERVAL_MS = 500
 const BEAT_EVERY_MS = 1_000
-const EXPIRY_BLOCKS = 1_000
 
 /** Runs the steps in order, up to the first that fails; everything is stopped at the end. @param dataDir must not exist */
 export async function runSmoke(io: Io, dataDir: string, onStep: (step: SmokeStep) => void): Promise<SmokeStep[]> {

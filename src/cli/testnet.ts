@@ -8,23 +8,24 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { compareBin, fromBin, toBin, toHex } from '../base/bytes.ts'
+import { fromBin, toBin, toHex } from '../base/bytes.ts'
 import type { KeyBin } from '../crypto/keys.ts'
-import { rawKey } from '../crypto/keys.ts'
-import { peerIdOf } from '../crypto/peer-id.ts'
+import { bareBin, bareHex } from '../crypto/keys.ts'
 import { generateKeyPair } from '../crypto/sign.ts'
 import { loadConfig } from '../ops/config.ts'
 import { createDataDir, dataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import { replaceFile, storageFailure } from '../ops/fsync.ts'
+import { readGenesis } from '../ops/genesis-file.ts'
 import { readKeyFile, writeKeyFile } from '../ops/keyfile.ts'
 import type { Config } from '../ops/settings.ts'
 import type { Genesis } from '../protocol/genesis.ts'
-import { checkGenesis, genesisHash, GENESIS_VERSION } from '../protocol/genesis.ts'
+import { genesisHash } from '../protocol/genesis.ts'
 import { MAX_GENESIS_ACCOUNTS } from '../protocol/limits.ts'
-import { DEVELOPMENT_PARAMS } from '../protocol/params.ts'
+import { LIFE } from '../protocol/validators.ts'
+import { peerIdOfKeys } from './instance-identity.ts'
 import type { NodeKeys } from './network.ts'
-import { initialise, isFresh, LIFE_POWER, newNodeKeys, rawBin, readGenesis } from './network.ts'
+import { initialise, isFresh, networkGenesis, newNodeKeys } from './network.ts'
 import type { Hearts } from './testnet-hearts.ts'
 import { heartsFile, newHearts, readHearts, registrarFile, writeHearts } from './testnet-hearts.ts'
 
@@ -95,8 +96,6 @@ export const nodeDir = (dir: string, i: number): string => join(dir, `node${i}`)
 /** Where other nodes find node0. */
 export const seedAddress = (p2pPort: number, peerId: string): string => `/ip4/${HOST}/tcp/${p2pPort}/p2p/${peerId}`
 
-const peerIdOfKeys = ({ publicKey }: NodeKeys['node']): string => peerIdOf(rawKey(publicKey, 'ed25519'))
-
 function makeNetwork({ dir, powers, nodes = powers?.length ?? TESTNET_DEFAULTS.nodes, intervalMs, hearts: each, nowMs, ...ports }: TestnetOptions): void {
   if (powers !== undefined && powers.length !== nodes) {
     throw new Failure('config', `There are ${powers.length} powers for ${nodes} nodes`, 'Give one for each node: --powers 40,30,20,10')
@@ -127,7 +126,7 @@ function makeNetwork({ dir, powers, nodes = powers?.length ?? TESTNET_DEFAULTS.n
   if (registrar !== null) writeKeyFile(registrarFile(dir), registrar)
   for (const i of indices.toReversed()) {
     createDataDir(nodeDir(dir, i))
-    writeConfig(nodeDir(dir, i), nodeConfig(portsOf(i), i === 0 ? null : seedAddress(baseP2pPort, peerIdOfKeys(keys[0]!.node))))
+    writeConfig(nodeDir(dir, i), nodeConfig(portsOf(i), i === 0 ? null : seedAddress(baseP2pPort, peerIdOfKeys(keys[0]!))))
     initialise(nodeDir(dir, i), genesis, keys[i])
   }
 }
@@ -142,25 +141,9 @@ const TESTNET_EPOCHS = { epochBlocks: 24, lifeWindowEpochs: 5 } as const
 
 /** @param powers in lives; one each if left out @throws Failure('genesis') */
 export function testnetGenesis(keys: readonly NodeKeys[], { powers, intervalMs, enrolment, nowMs }: GenesisOptions): Genesis {
-  const genesis: Genesis = {
-    version: GENESIS_VERSION,
-    network: TESTNET_NETWORK,
-    timeMs: nowMs,
-    params: {
-      ...DEVELOPMENT_PARAMS,
-      ...TESTNET_EPOCHS,
-      blockIntervalMs: intervalMs ?? DEVELOPMENT_PARAMS.blockIntervalMs,
-      enrolled: enrolment !== undefined,
-    },
-    validators: keys
-      .map(({ node, validator }, i) => ({ key: rawBin(validator), nodeKey: rawBin(node), power: (powers?.[i] ?? 1) * LIFE_POWER }))
-      .sort((a, b) => compareBin(a.key, b.key)),
-    registrars: enrolment === undefined ? [] : [enrolment.registrar],
-    enrolled: [...(enrolment?.devices ?? [])].sort(compareBin),
-  }
-  const [problem] = checkGenesis(genesis)
-  if (problem !== undefined) throw new Failure('genesis', `The genesis would be wrong: ${problem}`, 'Change the flag.')
-  return genesis
+  const validators = keys.map(({ node, validator }, i) => ({ key: bareBin(validator.publicKey), nodeKey: bareBin(node.publicKey), power: (powers?.[i] ?? 1) * LIFE }))
+  const lives = enrolment === undefined ? {} : { registrars: [enrolment.registrar], enrolled: enrolment.devices }
+  return networkGenesis({ network: TESTNET_NETWORK, development: true, intervalMs, ...lives, epochs: TESTNET_EPOCHS, nowMs }, validators)
 }
 
 type Ports = Pick<TestnetNode, 'port' | 'p2pPort'>
@@ -203,8 +186,8 @@ function readNetwork(dir: string): Omit<Testnet, 'fresh'> {
       url: `http://${HOST}:${port}`,
       port,
       p2pPort,
-      peerId: peerIdOfKeys(readKeyFile(paths.nodeKey, 'ed25519')),
-      validator: toHex(rawKey(readKeyFile(paths.validatorKey, 'ed25519').publicKey, 'ed25519')),
+      peerId: peerIdOfKeys({ node: readKeyFile(paths.nodeKey, 'ed25519') }),
+      validator: bareHex(readKeyFile(paths.validatorKey, 'ed25519').publicKey),
     })
   }
   return { dir, nodes, genesis: genesis!, hearts: genesis!.params.enrolled ? readHearts(dir, nodes.length) : null }
@@ -212,7 +195,7 @@ function readNetwork(dir: string): Omit<Testnet, 'fresh'> {
 
 function refuseContradiction({ dir, nodes, genesis, hearts }: Testnet, options: TestnetOptions): void {
   const powerOf = (validator: string): number => genesis.validators.find(({ key }) => toHex(fromBin(key)) === validator)?.power ?? 0
-  const powers = nodes.map(({ validator }) => powerOf(validator) / LIFE_POWER)
+  const powers = nodes.map(({ validator }) => powerOf(validator) / LIFE)
   const shaped = [
     ['--nodes', options.nodes, nodes.length],
     ['--powers', options.powers?.join(), powers.join()],

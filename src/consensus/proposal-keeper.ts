@@ -7,7 +7,7 @@
 //
 // Bounds, so that a proposer cannot fill our memory with blocks. A round keeps its first proposal and, if they teach us
 // a valid block, others that more than 1/3 of the power voted for (four at most) and one that nobody has backed yet;
-// what is refused can be had again from peers once it is backed (`missingBlocks` in view.ts). Of the rounds above ours a proposer keeps its
+// what is refused may come again: no message is remembered as seen here. Of the rounds above ours a proposer keeps its
 // two highest, one proposal each. Past rounds are kept as long as their votes (vote-keeper.ts), and blocks that we are
 // locked on, would propose again, or that wait to be decided, whatever their round.
 

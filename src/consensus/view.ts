@@ -1,4 +1,4 @@
-// Read access to the consensus on one height: for /status, for peers that miss messages, and for the engine.
+// Read access to the consensus on one height: for peers that miss messages, for the engine, and for the simulator's checks.
 
 import type { Bin } from '../base/bytes.ts'
 import type { Certificate } from '../protocol/certificate.ts'
@@ -6,9 +6,9 @@ import type { Vote, VoteType } from '../protocol/vote.ts'
 import type { Consensus } from './consensus.ts'
 import { certificateFor, proposerFor } from './consensus.ts'
 import type { HeldProposal } from './proposal-keeper.ts'
-import { heldProposals, isValidBlock } from './proposal-keeper.ts'
+import { heldProposals } from './proposal-keeper.ts'
 import type { RoundState } from './round-machine.ts'
-import { backedBlocks, quorumBlock, roundsHeld, tallyOf, votesFor } from './vote-keeper.ts'
+import { quorumBlock, roundsHeld, tallyOf, votesFor } from './vote-keeper.ts'
 
 export type ConsensusStatus = Pick<RoundState, 'round' | 'step' | 'lockedRound' | 'lockedValue' | 'validRound' | 'validValue' | 'decision'> & {
   readonly height: number
@@ -37,10 +37,6 @@ export function votesHeld({ votes, validators }: Consensus): Vote[] {
 export const voteOf = ({ votes }: Consensus, validator: Bin, round: number, type: VoteType): Vote | null =>
   tallyOf(votes, round, type)?.votes.get(validator) ?? null
 
-/** Keys of the validators whose vote we do not hold, in validator order. */
-export const missingVoters = (state: Consensus, round: number, type: VoteType): Bin[] =>
-  state.validators.map(({ key }) => key).filter((key) => voteOf(state, key, round, type) === null)
-
 /**
  * The votes that prove a quorum for a block; empty if there is none. To be offered together with a re-proposal
  * (prevotes of its validRound) and to nodes that lag (precommits), as the input `quorum`.
@@ -58,16 +54,6 @@ export function blocksNeeded(state: Consensus): Set<Bin> {
   const needed = new Set(heldProposals(state.proposals).map(({ proposal }) => proposal.blockId))
   for (const id of [state.lockedValue, state.validValue, state.decision?.blockId ?? null]) if (id !== null) needed.add(id)
   return needed
-}
-
-/** Blocks that more than 1/3 voted for in a round and that we do not know to be valid: ask peers for that proposal. */
-export function missingBlocks({ votes, proposals }: Consensus): { round: number; blockId: Bin }[] {
-  return roundsHeld(votes).flatMap((round) =>
-    backedBlocks(votes, round)
-      .filter((blockId) => !isValidBlock(proposals, blockId))
-      .sort()
-      .map((blockId) => ({ round, blockId })),
-  )
 }
 
 /** The certificate of the decision, with the precommits that have come since; null before the decision. */

@@ -18,14 +18,14 @@
 // holds more than 2/3 for one block is taken as what it is, whatever we hold of its signers.
 
 import type { Bin } from '../base/bytes.ts'
+import type { Evidence } from '../protocol/evidence.ts'
+import { evidenceOf } from '../protocol/evidence.ts'
 import { MAX_ROUND } from '../protocol/limits.ts'
 import type { ValidatorSet } from '../protocol/validators.ts'
 import { isMoreThanThird, isQuorum, totalPower } from '../protocol/validators.ts'
 import type { Vote, VoteType } from '../protocol/vote.ts'
 import type { RoundWindow } from './bounds.ts'
 import { CONFLICTS_REPORTED, FUTURE_ROUNDS_DISPLACED, FUTURE_ROUNDS_KEPT, isFuture, isKept } from './bounds.ts'
-import type { Equivocation } from './evidence.ts'
-import { equivocationOf } from './evidence.ts'
 
 /** The votes of one round and type. */
 export interface Tally {
@@ -63,7 +63,7 @@ export function createVoteKeeper(height: number, validators: ValidatorSet): Vote
 export const tallyOf = (keeper: VoteKeeper, round: number, type: VoteType): Tally | undefined => keeper.rounds.get(round)?.[type]
 
 /** @returns the evidence, if this vote contradicts the one that counts and that has not been reported yet */
-export function addVote(keeper: VoteKeeper, vote: Vote, window: RoundWindow): Equivocation | null {
+export function addVote(keeper: VoteKeeper, vote: Vote, window: RoundWindow): Evidence | null {
   if (!changesSomething(keeper, vote, window)) return null
   const held = tallyOf(keeper, vote.round, vote.type)?.votes.get(vote.validator)
   if (held !== undefined) return report(keeper, held, vote)
@@ -226,11 +226,11 @@ function isUnreported(keeper: VoteKeeper, vote: Vote): boolean {
   return slots === undefined || (slots.size < CONFLICTS_REPORTED && !slots.has(slotOf(vote)))
 }
 
-function report(keeper: VoteKeeper, held: Vote, vote: Vote): Equivocation | null {
+function report(keeper: VoteKeeper, held: Vote, vote: Vote): Evidence | null {
   let slots = keeper.reported.get(vote.validator)
   if (slots === undefined) keeper.reported.set(vote.validator, (slots = new Set()))
   slots.add(slotOf(vote))
-  return equivocationOf(held, vote)
+  return evidenceOf(held, vote)
 }
 
 function powerOf(keeper: VoteKeeper, validators: Iterable<Bin>): number {

@@ -9,7 +9,7 @@
 
 import { base58 } from '@scure/base'
 import type { Bin } from '../base/bytes.ts'
-import { fromBin, toBin } from '../base/bytes.ts'
+import { fromBin, toBin, toHex } from '../base/bytes.ts'
 
 export type Curve = 'ed25519' | 'secp256k1' | 'p256'
 
@@ -50,6 +50,10 @@ export function keyCurve(tagged: Uint8Array): Curve | null {
 export function rawKey(tagged: Uint8Array, curve: Curve): Uint8Array {
   return tagged.subarray(2, 2 + KEY_SIZES[curve])
 }
+
+/** The bare Ed25519 key of a node or a validator, as the genesis lists it. */
+export const bareBin = (tagged: Uint8Array): Bin => toBin(rawKey(tagged, 'ed25519'))
+export const bareHex = (tagged: Uint8Array): string => toHex(rawKey(tagged, 'ed25519'))
 
 /** `z…` (multibase base58btc). The argument must be a canonical tagged key. */
 export function keyToText(tagged: Uint8Array): string {

@@ -42,7 +42,7 @@ const ED25519_SMALL_ORDER_Y = [
   '7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7',
 ].map(bytesOf)
 
-/** Key objects are kept because importing a key costs half as much as a verification (docs/benchmarks.md). */
+/** Key objects are kept because importing a key costs half as much as a verification. */
 export interface Verifier {
   /** @param tagged a tagged key (35 bytes) */
   verify(message: Uint8Array, signature: Uint8Array, tagged: Uint8Array): boolean

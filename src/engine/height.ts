@@ -17,7 +17,7 @@ import type { Block } from '../protocol/block.ts'
 import { bodyRoot } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { certificateRoot, hasQuorum } from '../protocol/certificate.ts'
-import { evidenceOf } from '../protocol/evidence.ts'
+import type { Evidence } from '../protocol/evidence.ts'
 import { headerId } from '../protocol/header.ts'
 import type { Params } from '../protocol/params.ts'
 import type { Proposal, ProposedBlock } from '../protocol/proposal.ts'
@@ -211,8 +211,8 @@ function carryOut(engine: Engine, effect: ConsensusEffect, nowMs: number, effect
       break
     }
     case 'equivocation':
-      effects.push({ kind: 'equivocation', first: effect.first, second: effect.second })
-      accuse(engine, effect.first, effect.second, nowMs, effects)
+      effects.push(effect)
+      accuse(engine, { first: effect.first, second: effect.second }, nowMs, effects)
       break
     case 'round':
       effects.push({ kind: 'round', height, round: effect.round, proposer: effect.proposer })
@@ -223,9 +223,7 @@ function carryOut(engine: Engine, effect: ConsensusEffect, nowMs: number, effect
 }
 
 /** Turns two contradicting votes into a transaction that waits for a block, here and at peers. */
-function accuse(engine: Engine, first: Vote, second: Vote, nowMs: number, effects: Effect[]): void {
-  const evidence = evidenceOf(first, second)
-  if (evidence === null) return
+function accuse(engine: Engine, evidence: Evidence, nowMs: number, effects: Effect[]): void {
   // Both votes were verified on their way in.
   const transaction = evidenceTransaction(evidence) as Verified<GovernanceTransaction>
   if (precheckTransaction(engine, transaction, nowMs) !== null) return

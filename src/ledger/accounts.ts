@@ -27,6 +27,11 @@ export class Accounts {
     return this.#indices.get(key)
   }
 
+  /** Undefined if there is no such account. */
+  keyAt(index: number): KeyBin | undefined {
+    return index < this.count ? accountKey(this.records, index * RECORD_SIZE) : undefined
+  }
+
   get(index: number): Account | null {
     return index < this.count ? decodeAccount(this.records, index * RECORD_SIZE, index) : null
   }

@@ -2,7 +2,6 @@
 // block) and policy (this node's door, by its own clock). Both use the checks of this file; only the clock differs.
 
 import type { KeyBin } from '../crypto/keys.ts'
-import { REASONS } from '../protocol/reason.ts'
 import type { Reason } from '../protocol/reason.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import type { Params } from '../protocol/params.ts'
@@ -71,5 +70,3 @@ export function admitGovernance(ledger: Ledger, transaction: GovernanceTransacti
   const result = govern(transaction, { state: ledger, governance: ledger.governance, height: ledger.height + 1, timestampMs, isEnrolled: isKnown })
   return result.ok ? null : result.error
 }
-
-export const isReject = (reason: Reason): boolean => REASONS[reason].verdict === 'reject'

@@ -9,14 +9,12 @@ import { err, ok } from '../base/result.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { decodeCertificate, encodeCertificate } from '../protocol/certificate.ts'
 import type { Header } from '../protocol/header.ts'
-import { decodeHeader, encodeHeader, headerId, HeaderSsz } from '../protocol/header.ts'
+import { decodeHeader, encodeHeader, HEADER_SIZE, headerId } from '../protocol/header.ts'
 
 export interface Announcement {
   readonly header: Header
   readonly certificate: Certificate
 }
-
-const HEADER_SIZE = HeaderSsz.fixedSize!
 
 export const encodeAnnouncement = ({ header, certificate }: Announcement): Uint8Array => concat(encodeHeader(header), encodeCertificate(certificate))
 

@@ -1,17 +1,17 @@
 // Compares the chains of several stopped nodes: block ids and state roots at every common height, and each node's
 // accounts against its head. Every two nodes must have the same; the first database is what the others are held against.
 
-import { readFileSync } from 'node:fs'
 import { binToHex, equalBytes, toHex } from '../base/bytes.ts'
+import { corruptChain } from '../chain/seal.ts'
 import type { ChainStore } from '../chain/store.ts'
 import { openChainStore } from '../chain/store.ts'
 import { dataDir as pathsOf } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
-import type { Genesis } from '../protocol/genesis.ts'
-import { genesisFromJson, genesisHash } from '../protocol/genesis.ts'
+import { readGenesis } from '../ops/genesis-file.ts'
+import { genesisHash } from '../protocol/genesis.ts'
 import { headerId } from '../protocol/header.ts'
 import { decodeStoredHeader, encodedHeaderOf } from './header-codec.ts'
-import { corrupt, loadChain } from './ledger-store.ts'
+import { loadChain } from './ledger-store.ts'
 
 export interface ComparedNode {
   readonly dataDir: string
@@ -86,18 +86,6 @@ async function open(dataDir: string): Promise<{ dataDir: string; store: ChainSto
   }
 }
 
-function readGenesis(path: string): Genesis {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Failure('genesis', `The genesis ${path} cannot be read`, 'Check the data directory.', { cause: error })
-  }
-  const genesis = genesisFromJson(text)
-  if (!genesis.ok) throw new Failure('genesis', `The genesis ${path} is broken: ${genesis.error[0]}`, 'Restore it from where it came.')
-  return genesis.value
-}
-
 interface Opened {
   readonly dataDir: string
   readonly store: ChainStore
@@ -122,6 +110,6 @@ async function firstDifference(a: Opened, b: Opened, onProgress: (done: number, 
 
 function read(stored: Uint8Array, dataDir: string, height: number): { id: string; stateRoot: string } {
   const decoded = decodeStoredHeader(stored)
-  if (decoded === null) throw corrupt(`block ${height} of ${dataDir} cannot be read`)
+  if (decoded === null) throw corruptChain(`block ${height} of ${dataDir} cannot be read`)
   return { id: binToHex(headerId(decoded.header)), stateRoot: binToHex(decoded.header.stateRoot) }
 }

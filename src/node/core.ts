@@ -4,16 +4,15 @@
 import { existsSync } from 'node:fs'
 import type { BlockView, NodeInfo } from '../api/backend.ts'
 import type { Bin } from '../base/bytes.ts'
-import { binToHex, toBin, toHex } from '../base/bytes.ts'
+import { binToHex, toHex } from '../base/bytes.ts'
+import { corruptChain } from '../chain/seal.ts'
 import { openChainStore } from '../chain/store.ts'
 import type { Wal } from '../chain/wal.ts'
 import { openWal } from '../chain/wal.ts'
-import type { KeyBin } from '../crypto/keys.ts'
-import { rawKey } from '../crypto/keys.ts'
+import { bareBin } from '../crypto/keys.ts'
 import { maySign } from '../engine/caution.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../engine/engine.ts'
-import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
 import type { Ledger } from '../ledger/state.ts'
 import { genesisHash as hashOf } from '../protocol/genesis.ts'
 import { systemClock } from '../ops/clock.ts'
@@ -32,7 +31,7 @@ import { createDeviceLimiter } from './device-limiter.ts'
 import type { Ingress } from './ingress.ts'
 import { createIngress } from './ingress.ts'
 import type { StoredHeader } from './header-codec.ts'
-import { blockCommit, corrupt, loadChain, storedHeader } from './ledger-store.ts'
+import { blockCommit, loadChain, storedHeader } from './ledger-store.ts'
 import type { PeerPort } from './peer-port.ts'
 import { NO_PEERS } from './peer-port.ts'
 import type { Peers } from './peers.ts'
@@ -99,8 +98,8 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
   const clock = systemClock
   const nodeKeys = readKeyFile(paths.nodeKey, 'ed25519')
   const validatorKeys = readValidatorKey(paths)
-  const validatorKey: Bin = toBin(rawKey(validatorKeys.publicKey, 'ed25519'))
-  const witness: Bin = toBin(rawKey(nodeKeys.publicKey, 'ed25519'))
+  const validatorKey: Bin = bareBin(validatorKeys.publicKey)
+  const witness: Bin = bareBin(nodeKeys.publicKey)
 
   const genesisHash = hashOf(genesis)
   const store = await openChainStore({ path: paths.db, genesisHash, createIfMissing: true, onWrite })
@@ -139,8 +138,6 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     const pool = createVerifyPool({ threads: config.verifyThreads, maxCachedKeys: MAX_CACHED_KEYS, onFailure: (error) => events.failed(error) })
 
     let stored: StoredHeader | null = null
-    const accounts = (index: number): KeyBin | undefined =>
-      index < engine.ledger.accounts.count ? accountKey(engine.ledger.accounts.records, index * RECORD_SIZE) : undefined
     const syncMetrics = createSyncMetrics(metrics)
     const peers = createPeers({
       engine,
@@ -150,7 +147,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
       witness: nodeKeys,
       clock,
       logger,
-      keyOf: accounts,
+      keyOf: (index) => engine.ledger.accounts.keyAt(index),
       verify: config.verify,
       syncObserver: syncMetrics.observer,
       failed: (error) => events.failed(error),
@@ -258,6 +255,6 @@ function readLog<T>(read: () => T): T {
   try {
     return read()
   } catch (error) {
-    throw error instanceof Failure ? error : corrupt(error instanceof Error ? error.message : String(error))
+    throw error instanceof Failure ? error : corruptChain(error instanceof Error ? error.message : String(error))
   }
 }

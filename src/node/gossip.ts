@@ -19,7 +19,7 @@ import type { Reason } from '../protocol/reason.ts'
 import { REASONS } from '../protocol/reason.ts'
 import { decodeTransaction, transactionSignatures } from '../protocol/transaction.ts'
 import type { Vote } from '../protocol/vote.ts'
-import { decodeVote, encodeVote, voteMessage } from '../protocol/vote.ts'
+import { decodeVote, VOTE_SIZE, voteMessage } from '../protocol/vote.ts'
 import { validatorsAt } from '../ledger/validators-at.ts'
 import { decodeAnnouncement } from './announcement.ts'
 import type { Assembler } from './assembler.ts'
@@ -49,8 +49,6 @@ const ACCEPT: GossipVerdict = { verdict: 'accept' }
 const ignore = (reason: string): GossipVerdict => ({ verdict: 'ignore', reason })
 const reject = (reason: string): GossipVerdict => ({ verdict: 'reject', reason })
 const verdictOf = (reason: Reason): GossipVerdict => ({ verdict: REASONS[reason].verdict, reason })
-
-const VOTE_SIZE = encodeVote({ height: 1, round: 0, type: 'prevote', blockId: null, validator: '\0'.repeat(32), signature: new Uint8Array(64) }).length
 
 export function createGossip({ engine, runner, pool, assembler, sync, clock, observe }: GossipDependencies): Gossip {
   const { genesisHash } = engine.ledger

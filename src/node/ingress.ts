@@ -1,4 +1,4 @@
-// The door: what clients (later peers) submit becomes decoded, checked and verified, or a reason why not.
+// The door for clients: what they submit becomes decoded, checked and verified, or a reason why not. (That for peers is gossip.ts.)
 // Cheap checks come first, and nothing is remembered before its signature was verified.
 
 import type { Bin } from '../base/bytes.ts'

@@ -1,5 +1,6 @@
 // The ledger in the chain store: what a block writes, and how a start reads it back.
 
+import { corruptChain } from '../chain/seal.ts'
 import type { BlockCommit } from '../chain/commit.ts'
 import type { ChainStore } from '../chain/store.ts'
 import { concatAll, equalBytes, fromBin, toBin } from '../base/bytes.ts'
@@ -8,7 +9,6 @@ import { Accounts, PAGE_RECORDS } from '../ledger/accounts.ts'
 import type { ExecutedBlock } from '../ledger/blocks.ts'
 import type { Ledger } from '../ledger/state.ts'
 import { decodeSingletons, encodeSingletons, genesisLedger, stateRoot } from '../ledger/state.ts'
-import { Failure } from '../ops/failure.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { decodeCertificate, encodeCertificate } from '../protocol/certificate.ts'
 import type { Genesis } from '../protocol/genesis.ts'
@@ -88,19 +88,19 @@ export async function loadChain(store: ChainStore, genesis: Genesis): Promise<Lo
   const start = genesisLedger(genesis)
   if (store.head === 0) return { ledger: start, headCertificate: null }
   const [header, certificate, singletons] = await Promise.all([store.header(store.head), store.certificate(store.head), store.state()])
-  if (header === undefined || certificate === undefined || singletons === undefined) throw corrupt('the last block is incomplete')
+  if (header === undefined || certificate === undefined || singletons === undefined) throw corruptChain('the last block is incomplete')
   const stored = decodeStoredHeader(header)
   const decodedCertificate = decodeCertificate(certificate)
-  if (stored === null || !decodedCertificate.ok) throw corrupt('the last block cannot be read')
+  if (stored === null || !decodedCertificate.ok) throw corruptChain('the last block cannot be read')
   const headId = headerId(stored.header)
   const { height, blockId } = decodedCertificate.value
-  if (stored.header.height !== store.head || height !== store.head || blockId !== headId) throw corrupt('the last block does not agree with its certificate')
+  if (stored.header.height !== store.head || height !== store.head || blockId !== headId) throw corruptChain('the last block does not agree with its certificate')
   const records = await loadRecords(store)
   const { state, accountsRoot: storedRoot } = readSingletons(singletons)
   const accounts = new Accounts()
   const accountsRoot = accounts.load(records)
   const agrees = equalBytes(accountsRoot, storedRoot) && toBin(stateRoot(state, accountsRoot)) === stored.header.stateRoot
-  if (!agrees) throw corrupt('the accounts do not agree with the last block')
+  if (!agrees) throw corruptChain('the accounts do not agree with the last block')
   return {
     ledger: { ...state, genesisHash: start.genesisHash, headId, accounts, accountsRoot },
     headCertificate: decodedCertificate.value,
@@ -111,7 +111,7 @@ async function loadRecords(store: ChainStore): Promise<Uint8Array> {
   const pages: Uint8Array[] = []
   await store.loadAccountPages((bytes) => void pages.push(bytes))
   const records = concatAll(pages)
-  if (records.length % RECORD_SIZE !== 0) throw corrupt('a page of the accounts has a wrong size')
+  if (records.length % RECORD_SIZE !== 0) throw corruptChain('a page of the accounts has a wrong size')
   return records
 }
 
@@ -119,9 +119,6 @@ function readSingletons(bytes: Uint8Array): ReturnType<typeof decodeSingletons> 
   try {
     return decodeSingletons(bytes)
   } catch {
-    throw corrupt('the state cannot be read')
+    throw corruptChain('the state cannot be read')
   }
 }
-
-export const corrupt = (what: string): Failure =>
-  new Failure('corrupt', `The database is damaged: ${what}`, 'Restore the data directory from a backup, or move db and wal away and sync again.')

@@ -1,7 +1,7 @@
 // The core's side of the network: what other nodes send comes in here, and what they should know goes out.
 
 import { randomInt } from 'node:crypto'
-import { concat, concatAll, toBin } from '../base/bytes.ts'
+import { concatAll, toBin } from '../base/bytes.ts'
 import type { ChainStore } from '../chain/store.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import { nodeKeyOfPeer } from '../crypto/peer-id.ts'
@@ -23,7 +23,7 @@ import { createAssembler } from './assembler.ts'
 import { createBundler } from './bundler.ts'
 import { createChainSync } from './chain-sync.ts'
 import type { SyncObserver, SyncStatus } from './chain-sync.ts'
-import { FRAME } from './frames.ts'
+import { FRAME, framed } from './frames.ts'
 import { createGossip } from './gossip.ts'
 import { decodeStoredHeader } from './header-codec.ts'
 import type { Outgoing, PeerHead, PeerPort } from './peer-port.ts'
@@ -197,5 +197,3 @@ export function createPeers(dependencies: PeersDependencies): Peers {
     },
   }
 }
-
-const framed = (kind: number, payload: Uint8Array): Uint8Array => concat(Uint8Array.of(kind), payload)

@@ -2,9 +2,10 @@
 
 import type { AccountView, BlockItems, BlockRef, BlockView, HeartbeatView, ParamsView, TransactionView, ValidatorsView } from '../api/backend.ts'
 import { binToHex, toBin } from '../base/bytes.ts'
+import { corruptChain } from '../chain/seal.ts'
 import type { ChainStore } from '../chain/store.ts'
+import type { KeyBin } from '../crypto/keys.ts'
 import type { Engine } from '../engine/engine.ts'
-import { accountKey, RECORD_SIZE } from '../ledger/account.ts'
 import { decodeCertificate } from '../protocol/certificate.ts'
 import { headerId } from '../protocol/header.ts'
 import { decodeTransaction } from '../protocol/transaction.ts'
@@ -13,7 +14,6 @@ import { openStoredBody } from './body-codec.ts'
 import { paramsView, validatorsView } from './governance-views.ts'
 import type { StoredHeader } from './header-codec.ts'
 import { decodeStoredHeader } from './header-codec.ts'
-import { corrupt } from './ledger-store.ts'
 import { transactionView } from './transaction-view.ts'
 import { accountView, blockView, heartbeatView } from './views.ts'
 
@@ -41,7 +41,7 @@ export function createReads(engine: Engine, store: ChainStore): Reads {
     const bytes = height > 0 && height <= store.head ? await store.header(height) : undefined
     if (bytes === undefined) return null
     const stored = decodeStoredHeader(bytes)
-    if (stored === null) throw corrupt(`the header of block ${height} cannot be read`)
+    if (stored === null) throw corruptChain(`the header of block ${height} cannot be read`)
     return stored
   }
 
@@ -49,7 +49,7 @@ export function createReads(engine: Engine, store: ChainStore): Reads {
     const stored = await headerAt(height)
     if (stored === null) return null
     const certificate = decodeCertificate((await store.certificate(height)) ?? new Uint8Array(0))
-    if (!certificate.ok) throw corrupt(`the certificate of block ${height} cannot be read`)
+    if (!certificate.ok) throw corruptChain(`the certificate of block ${height} cannot be read`)
     return blockView(stored, certificate.value)
   }
 
@@ -60,8 +60,7 @@ export function createReads(engine: Engine, store: ChainStore): Reads {
     return stored === null || bytes === undefined ? null : { stored, body: openStoredBody(bytes, stored.header.timestampMs) }
   }
 
-  const keyOf = (index: number): string | undefined =>
-    index < engine.ledger.accounts.count ? accountKey(engine.ledger.accounts.records, index * RECORD_SIZE) : undefined
+  const keyOf = (index: number): KeyBin | undefined => engine.ledger.accounts.keyAt(index)
 
   function items<T>({ header }: StoredHeader, total: number, offset: number, limit: number, view: (position: number) => T): BlockItems<T> {
     const count = Math.max(0, Math.min(limit, total - offset))
@@ -92,7 +91,7 @@ export function createReads(engine: Engine, store: ChainStore): Reads {
       const { stored, body } = found
       return items(stored, body.transactions.length, offset, limit, (position) => {
         const transaction = decodeTransaction(body.transactions[position]!, genesisHash)
-        if (transaction === null) throw corrupt(`transaction ${position} of block ${stored.header.height} cannot be read`)
+        if (transaction === null) throw corruptChain(`transaction ${position} of block ${stored.header.height} cannot be read`)
         return transactionView(transaction, stored.header.height)
       })
     },

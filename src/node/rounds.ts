@@ -6,7 +6,7 @@
 //   3  votes that together are a quorum for one block, one after the other
 //   4  block announcement (the height is decided): see announcement.ts
 
-import { concat, concatAll } from '../base/bytes.ts'
+import { concatAll } from '../base/bytes.ts'
 import { proposalsHeld, quorumVotes, voteOf } from '../consensus/view.ts'
 import type { Engine } from '../engine/engine.ts'
 import { compactProposal, encodeCompactProposal } from '../protocol/compact.ts'
@@ -14,14 +14,12 @@ import type { Have, RoundHave } from '../protocol/have.ts'
 import { MAX_ROUNDS_SHOWN } from '../protocol/limits.ts'
 import type { VoteType } from '../protocol/vote.ts'
 import { encodeVote } from '../protocol/vote.ts'
-import { FRAME } from './frames.ts'
+import { FRAME, framed } from './frames.ts'
 
 /** Votes in one answer; the next exchange brings the rest. */
 const MAX_VOTES = 512
 /** Proposals in one answer: each may be large. */
 const MAX_PROPOSALS = 1
-
-const frame = (kind: number, payload: Uint8Array): Uint8Array => concat(Uint8Array.of(kind), payload)
 
 /** What we have of our height. */
 export function ownHave(engine: Engine): Have {
@@ -57,11 +55,11 @@ export function missingFor(engine: Engine, have: Have): Uint8Array[] {
       const held = new Set(type === 'prevote' ? their?.prevotes : their?.precommits)
       consensus.validators.forEach(({ key }, index) => {
         const vote = held.has(index) ? null : voteOf(consensus, key, round, type)
-        if (vote !== null && votes.length < MAX_VOTES) votes.push(frame(FRAME.vote, encodeVote(vote)))
+        if (vote !== null && votes.length < MAX_VOTES) votes.push(framed(FRAME.vote, encodeVote(vote)))
       })
       const quorum = quorumVotes(consensus, round, type)
       const lacks = type === 'prevote' ? their?.prevoteQuorum !== true : their?.precommitQuorum !== true
-      if (quorum.length > 0 && lacks) quorums.push(frame(FRAME.quorum, concatAll(quorum.map(encodeVote))))
+      if (quorum.length > 0 && lacks) quorums.push(framed(FRAME.quorum, concatAll(quorum.map(encodeVote))))
     }
   }
   return [...missingProposals(engine, theirs), ...votes, ...quorums.slice(-2)]
@@ -73,7 +71,7 @@ function missingProposals(engine: Engine, theirs: ReadonlyMap<number, RoundHave>
   for (const { proposal } of proposalsHeld(engine.consensus).reverse()) {
     const executed = engine.candidates.get(proposal.blockId)
     if (theirs.get(proposal.round)?.proposal === true || executed == null) continue
-    if (frames.length < MAX_PROPOSALS) frames.push(frame(FRAME.proposal, encodeCompactProposal(compactProposal({ proposal, block: executed.block }))))
+    if (frames.length < MAX_PROPOSALS) frames.push(framed(FRAME.proposal, encodeCompactProposal(compactProposal({ proposal, block: executed.block }))))
   }
   return frames
 }

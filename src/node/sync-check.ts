@@ -3,11 +3,10 @@
 // certified one, is the peer's doing, and a certified block that breaks a rule is the doing of a quorum.
 
 import { toBin } from '../base/bytes.ts'
+import { isWhole } from '../engine/height.ts'
 import type { Block } from '../protocol/block.ts'
-import { bodyRoot } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
-import { certificateRoot, hasQuorum } from '../protocol/certificate.ts'
-import { headerId } from '../protocol/header.ts'
+import { hasQuorum } from '../protocol/certificate.ts'
 import { transactionSignatures } from '../protocol/transaction.ts'
 import type { ValidatorSet } from '../protocol/validators.ts'
 import { certificateSignatures } from './assembler.ts'
@@ -29,9 +28,7 @@ export interface Content {
 export function checkContent(frame: OpenedFrame, genesisHash: Uint8Array, mode: VerifyMode, pool: VerifyPool): Content | null {
   const decoded = decodeSyncedBlock(frame.block, genesisHash)
   if (decoded === null) return null
-  const { header, body } = decoded.block
-  const named = headerId(header) === frame.id && toBin(bodyRoot(body)) === header.bodyRoot && toBin(certificateRoot(body.parentCertificate)) === header.parentCertificateRoot
-  if (!named) return null
+  if (!isWhole(decoded.block, frame.id)) return null
   return { block: decoded.block, sound: verifyContent(decoded, genesisHash, mode, pool) }
 }
 

@@ -7,7 +7,7 @@ import { signingBytes, SIGNING_PREFIX_SIZE } from '../crypto/hash.ts'
 import type { Block } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { decodeCertificate } from '../protocol/certificate.ts'
-import { decodeHeader, HeaderSsz } from '../protocol/header.ts'
+import { decodeHeader, HEADER_SIZE } from '../protocol/header.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE } from '../protocol/heartbeat.ts'
 import { MAX_BLOCK_BYTES, MAX_BLOCK_HEARTBEATS, MAX_BLOCK_TRANSACTIONS, MAX_TRANSACTION_BYTES } from '../protocol/limits.ts'
@@ -21,7 +21,6 @@ export interface DecodedBlock {
   readonly rows: Uint8Array<ArrayBuffer>
 }
 
-const HEADER_SIZE = HeaderSsz.fixedSize!
 /** The header, and the offsets of three lists. */
 const FIXED_SIZE = HEADER_SIZE + 12
 

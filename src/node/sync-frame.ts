@@ -7,7 +7,7 @@ import { concatAll, readUint32, readUint64, writeUint32, writeUint64 } from '../
 import type { Certificate } from '../protocol/certificate.ts'
 import { decodeCertificate } from '../protocol/certificate.ts'
 import type { Header } from '../protocol/header.ts'
-import { decodeHeader, headerId, HeaderSsz } from '../protocol/header.ts'
+import { decodeHeader, HEADER_SIZE, headerId } from '../protocol/header.ts'
 import { HEARTBEAT_RECORD_SIZE } from '../protocol/heartbeat.ts'
 import { MAX_BLOCK_BYTES } from '../protocol/limits.ts'
 
@@ -20,7 +20,6 @@ export const MAX_ANSWER_BYTES = ANSWER_BYTES + MAX_FRAME_BYTES + 256 * 16
 export const MAX_REQUESTED_BLOCKS = 255
 
 const REQUEST_SIZE = 9
-const HEADER_SIZE = HeaderSsz.fixedSize!
 
 export function encodeRequest(first: number, count: number): Uint8Array {
   const request = new Uint8Array(REQUEST_SIZE)

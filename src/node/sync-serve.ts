@@ -1,11 +1,11 @@
 // Serves blocks to peers that catch up, out of the store, without decoding what they hold.
 
+import { corruptChain } from '../chain/seal.ts'
 import type { ChainStore } from '../chain/store.ts'
 import type { KeyBin } from '../crypto/keys.ts'
 import { encodeCertificate } from '../protocol/certificate.ts'
 import { openStoredBody } from './body-codec.ts'
 import { decodeStoredHeader, encodedHeaderOf } from './header-codec.ts'
-import { corrupt } from './ledger-store.ts'
 import { ANSWER_BYTES, decodeRequest, encodeFrame } from './sync-frame.ts'
 
 export interface BlockServer {
@@ -17,7 +17,7 @@ export function createBlockServer(store: ChainStore, keyOf: (index: number) => K
   async function readFrame(height: number): Promise<Uint8Array> {
     const [storedHeader, bodyBytes, certificate] = await Promise.all([store.header(height), store.body(height), store.certificate(height)])
     const stored = storedHeader === undefined ? null : decodeStoredHeader(storedHeader)
-    if (storedHeader === undefined || stored === null || bodyBytes === undefined || certificate === undefined) throw corrupt(`block ${height} cannot be read`)
+    if (storedHeader === undefined || stored === null || bodyBytes === undefined || certificate === undefined) throw corruptChain(`block ${height} cannot be read`)
     const body = openStoredBody(bodyBytes, stored.header.timestampMs)
     return encodeFrame(certificate, {
       header: encodedHeaderOf(storedHeader),

@@ -2,8 +2,8 @@
 // genesis. The state that comes out must be the one that is stored. Signatures of the next blocks are verified by the
 // pool while this thread executes the blocks before them.
 
-import { readFileSync } from 'node:fs'
 import { binToHex, equalBytes, toBin, toHex } from '../base/bytes.ts'
+import { corruptChain } from '../chain/seal.ts'
 import type { ChainStore } from '../chain/store.ts'
 import { openChainStore } from '../chain/store.ts'
 import type { KeyBin } from '../crypto/keys.ts'
@@ -17,11 +17,11 @@ import { genesisLedger, stateRoot } from '../ledger/state.ts'
 import { validatorsAt } from '../ledger/validators-at.ts'
 import { dataDir as pathsOf } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
+import { readGenesis } from '../ops/genesis-file.ts'
 import type { Block } from '../protocol/block.ts'
 import type { Certificate } from '../protocol/certificate.ts'
 import { decodeCertificate, encodeCertificate, hasQuorum } from '../protocol/certificate.ts'
 import type { Genesis } from '../protocol/genesis.ts'
-import { genesisFromJson } from '../protocol/genesis.ts'
 import { headerId } from '../protocol/header.ts'
 import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE, rowOfRecord } from '../protocol/heartbeat.ts'
 import { decodeTransaction, transactionSignatures } from '../protocol/transaction.ts'
@@ -29,7 +29,7 @@ import { certificateSignatures } from './assembler.ts'
 import { openStoredBody } from './body-codec.ts'
 import type { StoredHeader } from './header-codec.ts'
 import { decodeStoredHeader, encodeStoredHeader } from './header-codec.ts'
-import { corrupt, loadChain, storedHeader } from './ledger-store.ts'
+import { loadChain, storedHeader } from './ledger-store.ts'
 import type { VerifyPool } from './verify-pool.ts'
 import { createVerifyPool } from './verify-pool.ts'
 
@@ -85,18 +85,6 @@ export async function verifyChain({ dataDir, threads, onProgress }: VerifyOption
     await pool.close()
     await store.close()
   }
-}
-
-function readGenesis(path: string): Genesis {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Failure('genesis', `The genesis ${path} cannot be read`, 'Check --data-dir.', { cause: error })
-  }
-  const genesis = genesisFromJson(text)
-  if (!genesis.ok) throw new Failure('genesis', `The genesis ${path} is broken: ${genesis.error[0]}`, 'Restore it from where it came.')
-  return genesis.value
 }
 
 /** A block as it is on disk, with the verdict on its signatures on its way. */
@@ -164,10 +152,10 @@ async function replay(store: ChainStore, pool: VerifyPool, start: Ledger, onProg
 async function readBlock(store: ChainStore, pool: VerifyPool, start: Ledger, height: number, keys: KeyBin[], previous: Certificate | null): Promise<ReadBlock> {
   const { genesisHash } = start
   const [headerBytes, bodyBytes, certificateBytes] = await Promise.all([store.header(height), store.body(height), store.certificate(height)])
-  if (headerBytes === undefined || bodyBytes === undefined || certificateBytes === undefined) throw corrupt(`block ${height} is not there`)
+  if (headerBytes === undefined || bodyBytes === undefined || certificateBytes === undefined) throw corruptChain(`block ${height} is not there`)
   const stored = decodeStoredHeader(headerBytes)
   const certificate = decodeCertificate(certificateBytes)
-  if (stored === null || !certificate.ok) throw corrupt(`block ${height} cannot be read`)
+  if (stored === null || !certificate.ok) throw corruptChain(`block ${height} cannot be read`)
   const { header } = stored
   const body = readable(height, () => openStoredBody(bodyBytes, header.timestampMs))
   keys.push(...body.opened)
@@ -204,7 +192,7 @@ function readable<T>(height: number, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    throw corrupt(`block ${height}: ${(error as Error).message}`)
+    throw corruptChain(`block ${height}: ${(error as Error).message}`)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { AccountView, BlockView, HeartbeatView } from '../api/backend.ts'
 import { binToHex, toHex } from '../base/bytes.ts'
+import { corruptChain } from '../chain/seal.ts'
 import { sha256 } from '../crypto/hash.ts'
 import { keyBinToText, keyToText } from '../crypto/keys.ts'
 import type { Account } from '../ledger/account.ts'
@@ -13,7 +14,6 @@ import {
   decodeHeartbeat, heartbeatDeviceKey, heartbeatEvidence, heartbeatFields, heartbeatMessage, heartbeatSignature, heartbeatWitness,
 } from '../protocol/heartbeat.ts'
 import { toBase64 } from './base64.ts'
-import { corrupt } from './ledger-store.ts'
 import type { StoredHeader } from './header-codec.ts'
 
 export function blockView({ header, heartbeats, transactions, minted, bodyBytes, power, totalPower }: StoredHeader, certificate: Certificate): BlockView {
@@ -44,7 +44,7 @@ export function blockView({ header, heartbeats, transactions, minted, bodyBytes,
 
 export function heartbeatView(record: Uint8Array, genesisHash: Uint8Array): HeartbeatView {
   const heartbeat = decodeHeartbeat(record, '')
-  if (heartbeat === null) throw corrupt('a stored heartbeat cannot be read')
+  if (heartbeat === null) throw corruptChain('a stored heartbeat cannot be read')
   return {
     id: toHex(sha256(heartbeatMessage(genesisHash, heartbeatFields(record)))),
     device: keyToText(heartbeatDeviceKey(record)),

@@ -2,7 +2,7 @@
 //
 //   kind  payload, after the clock's reading (uint64, ms)
 //      1  begin      height uint64
-//      2  timer      height uint64 ‖ name uint8 (0 interval, 1 propose, 2 prevote, 3 precommit) ‖ round uint32
+//      2  timer      height uint64 ‖ step uint8 (1 propose, 2 prevote, 3 precommit) ‖ round uint32
 //      3  value      round uint32 ‖ block
 //      4  proposal   proposal ‖ block; without the block if an earlier record of the height holds it
 //      5  vote       vote
@@ -11,6 +11,7 @@
 import type { Bin } from '../base/bytes.ts'
 import { concatAll, readUint32, readUint64, writeUint32, writeUint64 } from '../base/bytes.ts'
 import { unreachable } from '../base/assert.ts'
+import type { WalRecord } from '../chain/segment.ts'
 import type { Verified } from '../crypto/verified.ts'
 import { markVerified } from '../crypto/verified.ts'
 import type { LoggedEntry, LoggedInput, Timeout } from '../engine/input.ts'
@@ -27,11 +28,6 @@ export const WAL_KIND = { begin: 1, timer: 2, value: 3, proposal: 4, vote: 5, qu
 
 /** By code; 0 is not in use. */
 const TIMER_CODES = [null, 'propose', 'prevote', 'precommit'] as const
-
-export interface WalRecord {
-  readonly kind: number
-  readonly payload: Uint8Array
-}
 
 /** Writes the inputs of one height; remembers which blocks the log already holds. */
 export class WalEncoder {

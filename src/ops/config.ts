@@ -9,8 +9,6 @@ import { Failure } from './failure.ts'
 import type { Config, SettingName } from './settings.ts'
 import { envOf, flagOf, SETTING_NAMES, settingOf } from './settings.ts'
 
-export type { Config, SettingName } from './settings.ts'
-
 /** Names the file, as `--config` does; the one variable that is no setting. */
 export const CONFIG_FILE_ENV = 'PULSE_CONFIG'
 export const CONFIG_FILE_NAME = 'config.json'

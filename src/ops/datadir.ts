@@ -1,5 +1,5 @@
 // The data directory: where each thing lies, and whether it can be used.
-// Its lock is LevelDB's own (db/LOCK): whoever has the store open owns the directory. See chain/db.ts.
+// Its lock is LevelDB's own (db/LOCK): whoever has the store open owns the directory. See chain/level.ts.
 
 import { closeSync, mkdirSync, openSync, rmSync, statSync, statfsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'

@@ -1,6 +1,6 @@
 // Failures that an operator must act on: one line with cause and remedy, and an exit code of their own.
 
-/** Exit codes of `pulse-node`, documented in docs/operations.md. systemd does not restart on those from 3 to 19. */
+/** Exit codes of `pulse-node`, documented in docs/operations.md. systemd does not restart on those from 2 to 12. */
 export const EXIT_CODES = {
   ok: 0,
   /** A bug: please report it. */
@@ -27,7 +27,7 @@ export const EXIT_CODES = {
   signer: 11,
   /** More than two thirds of the validators signed a block that is not valid here. */
   diverged: 12,
-  /** `verify` found the chain to be wrong, or `smoke` failed. */
+  /** A check failed: `verify`, `compare`, `verify-self`, `doctor`, `smoke`; or a node of `testnet` did not come up. */
   failed: 20,
   /** A client command could not reach the node. */
   unreachable: 21,

@@ -19,7 +19,7 @@ export interface HistogramOptions<Label extends string = never> extends MetricOp
   readonly buckets: readonly number[]
 }
 
-/** Every metric is made through this, so that every name follows the rules of `checkMetricName`. */
+/** Metrics are made through this, so that their names follow the rules of `checkMetricName`; those of the API (api/metrics.ts) keep to them too. */
 export interface Metrics {
   readonly registry: Registry
   counter<Label extends string = never>(options: MetricOptions<Label>): Counter<Label>

@@ -1,8 +1,8 @@
 // Blocks: header and body.
 //
 // bodyRoot commits to the names of the heartbeats (hash of signed bytes ‖ signature) and to the transactions, so a
-// proposal can name heartbeats that its receivers already hold. The body on the wire is the SSZ container
-// { parentCertificate: List[Certificate, 1], heartbeats: List[ByteVector[181], 32768], transactions: List[ByteList[16384], 8192] }.
+// proposal can name heartbeats that its receivers already hold. A block on the wire is the SSZ container
+// { header, parentCertificate: List[Certificate, 1], heartbeats: List[ByteVector[181], 32768], transactions: List[ByteList[16384], 8192] }.
 
 import type { Bin } from '../base/bytes.ts'
 import { copyBin, equalBytes } from '../base/bytes.ts'

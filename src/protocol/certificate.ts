@@ -34,7 +34,6 @@ export const CertificateSsz = new ContainerType({
   signatures: new ListCompositeType(bytes64, MAX_VALIDATORS),
 })
 
-/** @param validators size of the validator set of that height */
 export function certificateToSsz({ height, round, blockId, signatures }: Certificate) {
   const last = signatures.at(-1)?.validator ?? -1
   const signers = BitArray.fromBitLen(last + 1)
@@ -72,7 +71,7 @@ export function withSignature(certificate: Certificate, set: ValidatorSet, vote:
   return { ...certificate, signatures: all }
 }
 
-/** True if the certificate carries a quorum of `set`. Signatures are checked by `certificateVotes` and the verifier. */
+/** True if the certificate carries a quorum of `set`. Its signatures are verified apart: see `certificateMessage`. */
 export function hasQuorum(certificate: Certificate, set: ValidatorSet): boolean {
   let power = 0
   for (const { validator } of certificate.signatures) {

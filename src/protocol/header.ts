@@ -51,6 +51,8 @@ export const HeaderSsz = new ContainerType({
   cumulativeLifePpm: bigUint64,
 })
 
+export const HEADER_SIZE = HeaderSsz.fixedSize!
+
 const HASH_FIELDS = [
   'parentId', 'proposer', 'bodyRoot', 'stateRoot', 'validatorsRoot', 'nextValidatorsRoot', 'paramsRoot', 'parentCertificateRoot',
 ] as const

@@ -1,5 +1,6 @@
-// Every maximum of the wire and the chain, in one place. The genesis may set lower values, never higher ones.
-// Each is tested at the limit and one past it. Local policy (queue sizes, rates) is configuration: see ops/config.ts.
+// The maximums of the wire and of blocks, in one place. The genesis may set lower values, never higher ones.
+// Each is tested at the limit and one past it. Local policy (queue sizes, rates) is configuration: see ops/settings.ts.
+// What bounds the governance state (seats, memberships, barred keys) stands beside its rules: ledger/govern.ts, ledger/governance.ts.
 
 /** Heartbeats in a block. */
 export const MAX_BLOCK_HEARTBEATS = 32_768

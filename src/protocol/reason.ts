@@ -48,7 +48,6 @@ const reasons = {
   mempool_full: { verdict: 'ignore', status: 503, text: 'The mempool is full. Try again later.' },
   draining: { verdict: 'ignore', status: 503, text: 'The node is stopping.' },
   bad_signature: { verdict: 'reject', status: 422, text: 'The signature does not verify.' },
-  superseded: { verdict: 'ignore', status: 422, text: 'The message waited too long and was dropped.' },
 } as const satisfies Record<string, ReasonInfo>
 
 export type Reason = keyof typeof reasons

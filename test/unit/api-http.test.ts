@@ -175,7 +175,7 @@ t.test('a taken port and an address of another machine are failures that say wha
   t.teardown(() => other.close())
   const { port } = other.address() as AddressInfo
   for (const [options, message] of [
-    [{ port }, `port ${port} on 127.0.0.1 is taken by another process`],
+    [{ port }, `Port ${port} on 127.0.0.1 is taken by another process`],
     [{ host: '192.0.2.1' }, '192.0.2.1 is not an address of this machine'],
   ] as const) {
     const backend = fakeBackend()

@@ -9,7 +9,7 @@ import { hasVote, proposerFor, stepConsensus } from '../../src/consensus/consens
 import type { ConsensusInput } from '../../src/consensus/input.ts'
 import type { VoteKeeper } from '../../src/consensus/vote-keeper.ts'
 import { addVote, backedBlocks, createVoteKeeper, hasQuorum, hasQuorumFor, quorumBlock, roundsHeld, skipRound } from '../../src/consensus/vote-keeper.ts'
-import { blocksNeeded, missingBlocks, proposalsHeld, votesHeld } from '../../src/consensus/view.ts'
+import { blocksNeeded, proposalsHeld, votesHeld } from '../../src/consensus/view.ts'
 import type { Vote, VoteType } from '../../src/protocol/vote.ts'
 import {
   ABCD, bin, consensusOf, HEIGHT, invalid, precommit, precommits, prevote, prevotes, proposed, quorum, show, start, timeout, TIMELY, validatorsOf, vote, voteBy,
@@ -263,10 +263,8 @@ t.test('a proposer fills no memory', async (t) => {
   run(state, proposed(2, 'X'), proposed(2, 'Y'))
   t.strictSame(proposalsHeld(state), [], 'and does not come back')
   run(state, ...prevotes('A', 501, 'X'), invalid(2, 'X'), proposed(2, 'Y'))
-  t.strictSame(missingBlocks(state), [{ round: 501, blockId: bin('X') }])
   run(state, proposed(2, 'X'), proposed(1, 'X'))
   t.strictSame(proposalsHeld(state).map(({ proposal }) => proposal.round), [2], 'except for a block that is missing, once')
-  t.strictSame(missingBlocks(state), [])
   run(state, proposed(499, 'V'), proposed(499, 'X'), proposed(499, 'Z'))
   t.strictSame(proposalsHeld(state).map(({ proposal }) => proposal.blockId[0]), ['X', 'V', 'Z'], 'a block that is known is not kept twice')
 })

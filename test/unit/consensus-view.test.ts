@@ -3,14 +3,14 @@
 import t from 'tap'
 import type { Consensus } from '../../src/consensus/consensus.ts'
 import { createConsensus, hasProposal, hasVote, stepConsensus } from '../../src/consensus/consensus.ts'
-import { equivocationOf } from '../../src/consensus/evidence.ts'
 import type { ConsensusInput } from '../../src/consensus/input.ts'
 import {
-  blocksNeeded, consensusStatus, decisionCertificate, missingBlocks, missingVoters, proposalsHeld, quorumVotes, voteOf, votesHeld,
+  blocksNeeded, consensusStatus, decisionCertificate, proposalsHeld, quorumVotes, voteOf, votesHeld,
 } from '../../src/consensus/view.ts'
+import { evidenceOf } from '../../src/protocol/evidence.ts'
 import { decodeCertificate, encodeCertificate, hasQuorum } from '../../src/protocol/certificate.ts'
 import {
-  ABCD, bin, consensusOf, HEIGHT, invalid, precommit, precommits, prevote, prevotes, proposalOf, proposed, quorum, start, timeout, TIMELY, validatorsOf, voteBy,
+  ABCD, bin, consensusOf, HEIGHT, precommit, precommits, prevote, prevotes, proposalOf, proposed, quorum, start, timeout, TIMELY, validatorsOf, voteBy,
 } from './consensus-fixture.ts'
 
 function after(self: string | null, ...inputs: ConsensusInput[]): Consensus {
@@ -28,11 +28,9 @@ t.test('the status tells where the height is', async (t) => {
   })
 })
 
-t.test('what is held and missing can be asked for', async (t) => {
+t.test('what is held can be asked for', async (t) => {
   const state = after('D', start, proposed(0, 'X'), prevote('C', 1, 'X'), precommit('B', 0, null), prevote('C', 0, 'X'), prevote('A', 0, 'X'))
   t.strictSame(votesHeld(state).map(({ validator, round, type }) => `${validator[0]} ${round} ${type}`), ['A 0 prevote', 'C 0 prevote', 'B 0 precommit', 'C 1 prevote'])
-  t.strictSame(missingVoters(state, 0, 'prevote'), [bin('B'), bin('D')])
-  t.strictSame(missingVoters(state, 9, 'precommit'), ABCD.map(({ key }) => key))
   t.strictSame(voteOf(state, bin('A'), 0, 'prevote'), voteBy('A', 'prevote', 0, 'X'))
   t.equal(voteOf(state, bin('B'), 0, 'prevote'), null)
   t.strictSame(proposalsHeld(state), [{ proposal: proposalOf(0, 'X'), valid: true }])
@@ -45,13 +43,6 @@ t.test('what is held and missing can be asked for', async (t) => {
   t.ok(hasVote(state, voteBy('B', 'prevote', 0, 'X', HEIGHT + 1)), 'one of another height is nothing to us')
   t.ok(hasVote(state, voteBy('Q', 'prevote', 0, 'X')), 'nor is one of a stranger')
   t.notOk(hasVote(after('D', start, prevote('A', 500, null)), voteBy('D', 'precommit', 3, 'X')), 'our own lock is news however old it is')
-})
-
-t.test('blocks that are voted for and not known are missing', async (t) => {
-  t.strictSame(missingBlocks(after('D', start, prevote('A', 0, 'X'), prevote('B', 0, 'Y'))), [{ round: 0, blockId: bin('X') }], 'one third is not enough')
-  t.strictSame(missingBlocks(after('D', start, prevote('A', 0, 'X'), proposed(0, 'X'))), [])
-  t.strictSame(missingBlocks(after('D', start, prevote('A', 0, 'X'), invalid(0, 'X'))), [{ round: 0, blockId: bin('X') }], 'a copy that is not valid does not do')
-  t.strictSame(missingBlocks(after('D', start, timeout('propose', 0), prevote('A', 0, null))), [], 'nil is no block')
 })
 
 t.test('blocks that a decision or a re-proposal may name are needed', async (t) => {
@@ -87,15 +78,15 @@ t.test('the certificate of the decision grows with late precommits', async (t) =
 
 t.test('evidence is a pair in one order, and of a real contradiction', async (t) => {
   const [x, y, nil] = ['X', 'Y', null].map((id) => voteBy('A', 'prevote', 3, id)) as [ReturnType<typeof voteBy>, ReturnType<typeof voteBy>, ReturnType<typeof voteBy>]
-  t.strictSame(equivocationOf(x, y), { first: x, second: y })
-  t.strictSame(equivocationOf(y, x), { first: x, second: y })
-  t.strictSame(equivocationOf(x, nil), { first: nil, second: x })
-  t.strictSame(equivocationOf(nil, x), { first: nil, second: x })
-  t.equal(equivocationOf(x, { ...x, signature: new Uint8Array(64) }), null, 'the same vote')
-  t.equal(equivocationOf(x, voteBy('B', 'prevote', 3, 'Y')), null, 'two validators')
-  t.equal(equivocationOf(x, voteBy('A', 'precommit', 3, 'Y')), null, 'two types')
-  t.equal(equivocationOf(x, voteBy('A', 'prevote', 4, 'Y')), null, 'two rounds')
-  t.equal(equivocationOf(x, voteBy('A', 'prevote', 3, 'Y', HEIGHT + 1)), null, 'two heights')
+  t.strictSame(evidenceOf(x, y), { first: x, second: y })
+  t.strictSame(evidenceOf(y, x), { first: x, second: y })
+  t.strictSame(evidenceOf(x, nil), { first: nil, second: x })
+  t.strictSame(evidenceOf(nil, x), { first: nil, second: x })
+  t.equal(evidenceOf(x, { ...x, signature: new Uint8Array(64) }), null, 'the same vote')
+  t.equal(evidenceOf(x, voteBy('B', 'prevote', 3, 'Y')), null, 'two validators')
+  t.equal(evidenceOf(x, voteBy('A', 'precommit', 3, 'Y')), null, 'two types')
+  t.equal(evidenceOf(x, voteBy('A', 'prevote', 4, 'Y')), null, 'two rounds')
+  t.equal(evidenceOf(x, voteBy('A', 'prevote', 3, 'Y', HEIGHT + 1)), null, 'two heights')
 })
 
 t.test('a state is made of a set that makes sense', async (t) => {

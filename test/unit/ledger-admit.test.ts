@@ -2,11 +2,10 @@
 
 import t from 'tap'
 import { RECORD_SIZE } from '../../src/ledger/account.ts'
-import { admitHeartbeat, admitTransfer, checkAge, isAlive, isReject } from '../../src/ledger/admit.ts'
+import { admitHeartbeat, admitTransfer, checkAge, isAlive } from '../../src/ledger/admit.ts'
 import type { Ledger } from '../../src/ledger/state.ts'
 import type { Params } from '../../src/protocol/params.ts'
 import { DEFAULT_PARAMS } from '../../src/protocol/params.ts'
-import { REASONS } from '../../src/protocol/reason.ts'
 import type { Reason } from '../../src/protocol/reason.ts'
 import type { BeatFields, TransferFields } from './ledger-fixture.ts'
 import { device, GENESIS_TIME_MS, grow, networkOf } from './ledger-fixture.ts'
@@ -95,9 +94,4 @@ t.test('a sender that has fallen silent is refused from the block on in which it
   const alive = (height: number): boolean => isAlive(now.params, now.accounts.records, 0, height)
   t.strictSame([1, 2, 3, 4].map(alive), [true, true, true, false])
   t.equal(isAlive(now.params, new Uint8Array(RECORD_SIZE), 0, 1), false, 'without any heartbeat')
-})
-
-t.test('only what breaks the rules on purpose is a reject', async (t) => {
-  for (const [reason, { verdict }] of Object.entries(REASONS) as [Reason, { verdict: string }][]) t.equal(isReject(reason), verdict === 'reject', reason)
-  t.strictSame((['too_old', 'duplicate', 'too_fast', 'bad_signature', 'malformed'] as const).map(isReject), [false, false, false, true, true])
 })

@@ -43,7 +43,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   consensus: 'take what you need as an argument; the engine knows both',
   sync: 'take what you need as an argument; node/ knows both',
   engine: 'let the engine call you',
-  sim: 'the simulator is for tests and for the command `simulate`',
+  sim: 'the simulator is for tests',
   ops: 'take the value as an argument',
   chain: 'return an effect, or declare what you need as an interface of your own',
   network: 'declare what you need as an interface of your own; node/ wires it',

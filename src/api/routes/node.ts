@@ -56,7 +56,7 @@ export async function nodeRoutes(app: App, { backend, registry, options, drainin
   const database = read('readDatabaseHealth', 'Does the database work?', responses(ref(DatabaseHealthSchema), 'It does', 429, 503))
   app.get('/health/database', database, async () => healthy(await backend.database()))
 
-  const blockchain = read('readChainHealth', 'Does the chain grow?', responses(ref(ChainHealthSchema), 'It does', 429, 503))
+  const blockchain = read('readChainHealth', 'Do ledger and database agree?', responses(ref(ChainHealthSchema), 'It does', 429, 503))
   app.get('/health/blockchain', blockchain, async () => healthy(await backend.blockchain()))
 
   app.get('/metrics', read('readMetrics', 'Metrics', metricsResponse), async (_request, reply) => {

@@ -1,8 +1,8 @@
 // `approve <file>`: a validator signs what others propose. `submit <file>…`: sends what enough have approved.
 
 import type { Command } from 'commander'
-import { binToHex, equalBytes, toHex } from '../../base/bytes.ts'
-import { rawKey } from '../../crypto/keys.ts'
+import { binToHex, equalBytes } from '../../base/bytes.ts'
+import { bareHex } from '../../crypto/keys.ts'
 import { Failure } from '../../ops/failure.ts'
 import type { Cli } from '../cli.ts'
 import { action } from '../cli.ts'
@@ -37,7 +37,7 @@ export function registerApprove(program: Command, cli: Cli): void {
     const own = approve(file.transaction, genesisHash, validator)
     if (own === null) throw new Failure('config', `The file ${path} needs no approval`, `Send it with pulse-node submit ${path}`)
     const [validators, shown] = await Promise.all([client.validators(), describeProposal(client, file.transaction)])
-    const key = toHex(rawKey(validator.publicKey, 'ed25519'))
+    const key = bareHex(validator.publicKey)
     const signs = run.options['show'] !== true
     if (signs && !validators.validators.some((each) => each.key === key)) {
       throw new Failure('refused', `The key ${key} is no validator: its approval counts nothing`, 'Check --data-dir.')

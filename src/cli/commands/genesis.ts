@@ -5,10 +5,11 @@ import { Option } from 'commander'
 import { fromHex, toBin, toHex } from '../../base/bytes.ts'
 import { Failure } from '../../ops/failure.ts'
 import type { GenesisValidator } from '../../protocol/genesis.ts'
+import { LIFE } from '../../protocol/validators.ts'
 import type { Cli } from '../cli.ts'
 import { action, textOption } from '../cli.ts'
 import { addGenesisFlags, genesisFlags } from '../genesis-flags.ts'
-import { LIFE_POWER, networkGenesis } from '../network.ts'
+import { networkGenesis } from '../network.ts'
 
 const DESCRIPTION =
   'Make the genesis of a network of several validators from their public keys, and print it. ' +
@@ -50,5 +51,5 @@ function validatorOf(text: string): GenesisValidator {
   if (keyBytes?.length !== 32 || nodeKeyBytes?.length !== 32 || more.length > 0 || !/^[1-9][0-9]{0,6}$/.test(power) || Number(power) > MAX_POWER) {
     throw new Failure('config', `--validator is "${text.slice(0, 40)}…"`, 'It must be two keys of 64 hex digits, and a whole number: KEY:KEY[:POWER].')
   }
-  return { key: toBin(keyBytes), nodeKey: toBin(nodeKeyBytes), power: Number(power) * LIFE_POWER }
+  return { key: toBin(keyBytes), nodeKey: toBin(nodeKeyBytes), power: Number(power) * LIFE }
 }

@@ -26,7 +26,8 @@ export function registerInit(program: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
   action(addSettingFlags(command, ['dataDir']), cli, async (run) => {
     const { options } = run
-    const { initialise, readGenesis } = await import('../network.ts')
+    const { initialise } = await import('../network.ts')
+    const { readGenesis } = await import('../../ops/genesis-file.ts')
     const { describeNode, nodeRecord } = await import('../identity.ts')
     const file = textOption(options, 'genesis')
     const made = initialise(configOf(run).config.dataDir, file !== undefined ? readGenesis(file) : await genesisFlags(run))

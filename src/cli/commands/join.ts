@@ -2,8 +2,7 @@
 
 import type { Command } from 'commander'
 import type { ValidatorsView } from '../../api/backend.ts'
-import { toHex } from '../../base/bytes.ts'
-import { rawKey } from '../../crypto/keys.ts'
+import { bareHex } from '../../crypto/keys.ts'
 import { Failure } from '../../ops/failure.ts'
 import type { Cli } from '../cli.ts'
 import { action, textOption } from '../cli.ts'
@@ -52,7 +51,7 @@ export function registerJoin(program: Command, cli: Cli): void {
     const { height: head } = await client.status()
     const heights = { signedAt: head, expiryHeight: head + within }
     const transaction = makeJoin(genesisHash, { validator, node: node() }, lives * LIFE, heights)
-    const key = toHex(rawKey(validator.publicKey, 'ed25519'))
+    const key = bareHex(validator.publicKey)
     if (lives > 0) {
       const { validators, waiting } = await client.validators()
       if ([...validators, ...waiting].some((member) => member.key === key)) {
@@ -90,7 +89,7 @@ export function registerLeave(program: Command, cli: Cli): void {
     await requireNetwork(client, genesisHash, 'the data directory')
     const { height: head } = await client.status()
     const transaction = makeLeave(genesisHash, validator, { signedAt: head, expiryHeight: head + EXPIRY_BLOCKS })
-    const key = toHex(rawKey(validator.publicKey, 'ed25519'))
+    const key = bareHex(validator.publicKey)
     const id = await client.sendEncodedTransaction(encodeTransaction(transaction))
     const height = await committedAt(run, client, id)
     const until = height === null ? null : validatesUntil(await client.validators(), key)

@@ -23,7 +23,7 @@ export function registerKeys(program: Command, cli: Cli): void {
       return
     }
     const { dataDir } = await import('../../ops/datadir.ts')
-    const { readGenesis } = await import('../network.ts')
+    const { readGenesis } = await import('../../ops/genesis-file.ts')
     const { describeNode, nodeRecord } = await import('../identity.ts')
     const paths = dataDir(configOf(run).config.dataDir)
     const genesis = readGenesis(paths.genesis)

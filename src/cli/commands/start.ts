@@ -60,7 +60,8 @@ interface Prepared {
 
 /** @throws Failure('genesis') if a flag contradicts the genesis, Failure('config') for simulated hearts on a real network */
 async function prepare(run: Run, { config, origins }: LoadedConfig): Promise<Prepared> {
-  const { initialise, isFresh, readGenesis } = await import('../network.ts')
+  const { initialise, isFresh } = await import('../network.ts')
+  const { readGenesis } = await import('../../ops/genesis-file.ts')
   const { dataDir } = await import('../../ops/datadir.ts')
   const threshold = integerFlag(run.options, '--threshold', 1, 32_768)
   const intervalMs = integerFlag(run.options, '--interval', 100, 3_600_000)
