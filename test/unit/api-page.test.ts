@@ -38,7 +38,7 @@ t.test('its script is valid and sets text only', async (t) => {
   t.doesNotThrow(() => new Script(script))
   t.notMatch(script, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function/)
   const html = (await inject('/')).body
-  const ids = [...script.matchAll(/(?:show|element)\('([a-z-]+)'/g)].map(([, id]) => id!)
+  const ids = [...script.matchAll(/(?:show|element|list)\('([a-z-]+)'/g)].map(([, id]) => id!)
   t.ok(ids.length > 10)
   for (const id of ids) t.match(html, `id="${id}"`)
 })

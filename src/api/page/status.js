@@ -7,6 +7,10 @@ const SHOWN_BLOCKS = 12
 const CHARTED_BLOCKS = 60
 const COIN = 100_000_000n
 const MAX_RETRY_MS = 30_000
+const LIFE_POWER = 1_000_000
+/** Validators and peers change slowly; they are asked for, and the longest lists are cut. */
+const LISTS_EVERY_MS = 5_000
+const LISTED = 50
 
 const element = (id) => document.getElementById(id)
 const number = new Intl.NumberFormat()
@@ -15,6 +19,7 @@ const decimal = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 })
 let blocks = []
 let clockOffsetMs = 0
 let retryMs = 1_000
+let ownValidator = null
 
 function show(id, text) {
   const target = element(id)
@@ -31,6 +36,10 @@ function coins(baseUnits) {
 
 function age(timestampMs) {
   const seconds = Math.max(0, Math.round((Date.now() + clockOffsetMs - timestampMs) / 1_000))
+  return duration(seconds)
+}
+
+function duration(seconds) {
   if (seconds < 60) return `${seconds} s`
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`
   return seconds < 86_400 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`
@@ -57,14 +66,68 @@ function showStatus(status) {
   show('reward', coins(status.reward))
   show('validators', number.format(status.validators.length))
   show('peers', number.format(status.peers))
-  notice(status.ready ? '' : `Not ready. ${status.reasons.join(' ')}`)
+  const sync = status.sync === null ? '' : ` ${syncText(status.height, status.sync)}`
+  notice(status.ready && sync === '' ? '' : `${status.ready ? '' : 'Not ready. '}${status.reasons.join(' ')}${sync}`)
 }
 
-function cell(row, text, className) {
+function syncText(height, { target, heartbeatsPerS, etaS, bottleneck }) {
+  const left = etaS === null ? 'nothing moves yet' : `about ${duration(etaS)} left`
+  return `Catching up: block ${number.format(height)} of ${number.format(target)}, ${number.format(Math.round(heartbeatsPerS))} heartbeats a second, ${left}; it waits for ${bottleneck} most of the time.`
+}
+
+function cell(row, text, className = '') {
   const td = document.createElement('td')
   td.textContent = text
   td.className = className
   row.append(td)
+  return td
+}
+
+/** Fills a table; what is over its length is counted in a last row, and an empty one says why. */
+function list(id, items, fill, empty) {
+  const body = element(id)
+  const rows = items.slice(0, LISTED).map((item) => {
+    const row = document.createElement('tr')
+    fill(row, item)
+    return row
+  })
+  const more = items.length - LISTED
+  const last = items.length === 0 ? empty : more > 0 ? `and ${number.format(more)} more` : ''
+  if (last !== '') {
+    const row = document.createElement('tr')
+    cell(row, last, 'quiet').colSpan = body.parentElement.tHead.rows[0].cells.length
+    rows.push(row)
+  }
+  body.replaceChildren(...rows)
+}
+
+function showValidators({ validators, totalPower, epoch }) {
+  show('epoch', `in epoch ${number.format(epoch.number)}, ${number.format(epoch.blocksLeft)} blocks left`)
+  const byPower = [...validators].sort((a, b) => b.power - a.power)
+  list('validator-rows', byPower, (row, validator) => {
+    const { key, power, meanLives, signed, possible, barred, leaving } = validator
+    cell(row, `${key.slice(0, 12)}…${key === ownValidator ? ' (this node)' : ''}`, 'id').title = key
+    const share = cell(row, `${decimal.format(totalPower === 0 ? 0 : (100 * power) / totalPower)} %`, 'number')
+    const meter = document.createElement('meter')
+    meter.max = Math.max(1, totalPower)
+    meter.value = power
+    share.prepend(meter, ' ')
+    cell(row, decimal.format(power / LIFE_POWER), 'number')
+    cell(row, decimal.format(meanLives), 'number')
+    cell(row, possible === 0 ? '–' : `${number.format(signed)} of ${number.format(possible)}`, 'number')
+    cell(row, barred ? 'barred' : leaving ? 'leaving' : 'active')
+  }, 'None')
+}
+
+function showPeers({ peers }) {
+  list('peer-rows', peers, (row, { id, address, direction, height, latencyMs, score, reasons }) => {
+    cell(row, `…${id.slice(-12)}`, 'id').title = id
+    cell(row, address.replace(/\/p2p\/[^/]+$/, ''), 'id')
+    cell(row, direction === 'inbound' ? 'the peer' : 'this node')
+    cell(row, number.format(height), 'number')
+    cell(row, latencyMs === null ? '–' : `${number.format(Math.round(latencyMs))} ms`, 'number')
+    cell(row, decimal.format(score), 'number').title = reasons.join('\n')
+  }, 'None: this node is alone')
 }
 
 function blockRow(block, isNew) {
@@ -141,11 +204,19 @@ async function read(path) {
 async function load() {
   const [node, status, page] = await Promise.all([read('v2/node'), read('status'), read(`v2/blocks?limit=${CHARTED_BLOCKS}`)])
   clockOffsetMs = node.nowMs - Date.now()
+  ownValidator = node.validator
   show('network', node.network)
   show('version', `pulse-node ${node.version}`)
   document.title = `${node.network} · Pulse node`
   showStatus(status)
   showBlocks(page.blocks)
+  await loadLists()
+}
+
+async function loadLists() {
+  const [validators, peers] = await Promise.all([read('v2/validators'), read('v2/peers')])
+  showValidators(validators)
+  showPeers(peers)
 }
 
 function retry() {
@@ -177,4 +248,7 @@ function connect() {
 }
 
 setInterval(showAges, 1_000)
+setInterval(() => {
+  if (element('connection').dataset.state === 'live' && !document.hidden) loadLists().catch(() => undefined)
+}, LISTS_EVERY_MS)
 connect()
