@@ -3,7 +3,7 @@
 import { equalBytes } from '../base/bytes.ts'
 import type { Verified } from '../crypto/verified.ts'
 import { lastActiveMs, lastHeight, lastSequence, lastTimestampS, RECORD_SIZE, streakStartMs } from '../ledger/account.ts'
-import { admitGovernance, admitHeartbeat, admitTransfer } from '../ledger/admit.ts'
+import { admitGovernance, admitHeartbeat, admitTransfer, isAlive } from '../ledger/admit.ts'
 import { gapLimitMs, weightPpm } from '../ledger/weight.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import type { Reason } from '../protocol/reason.ts'
@@ -53,7 +53,7 @@ export function pruneMempool(engine: Engine, committed: readonly Heartbeat[], no
   const { params } = engine.ledger
   const devices = new Set(committed.map(({ device }) => device))
   engine.heartbeats.prune(oldestS(engine, nowMs), devices, (device) => lastBeat(engine, device), params.lifeMinIntervalMs)
-  engine.transfers.prune(engine.ledger.height, (sender) => senderAccount(engine, sender))
+  engine.transfers.prune(engine.ledger.height, (sender) => livingAccount(engine, sender))
   engine.governance.prune((transaction) => admitGovernance(engine.ledger, transaction, nowMs) === null)
 }
 
@@ -77,6 +77,12 @@ export function expectedWeightPpm({ ledger }: Engine, { device, rateLevel, motio
 
 function senderAccount(engine: Engine, sender: KeyBin): SenderAccount | null {
   return engine.ledger.accounts.find(sender)
+}
+
+/** Null for a sender that may not send in the next block: what it promised would wait, in front of all others, until it expires. */
+function livingAccount({ ledger }: Engine, sender: KeyBin): SenderAccount | null {
+  const account = ledger.accounts.find(sender)
+  return account !== null && isAlive(ledger.params, ledger.accounts.records, account.index * RECORD_SIZE, ledger.height + 1) ? account : null
 }
 
 function lastBeat({ ledger }: Engine, device: KeyBin): LastBeat | null {
