@@ -22,7 +22,7 @@ import { lastHeightOf, turnEpoch } from './epoch.ts'
 import { govern } from './govern.ts'
 import type { Governance } from './governance.ts'
 import { LifeCount } from './life-count.ts'
-import { blockReward, splitReward } from './reward.ts'
+import { mintedAt, splitReward } from './reward.ts'
 import type { Ledger, Singletons } from './state.ts'
 import { stateRoot } from './state.ts'
 import type { TreePatch } from './tree.ts'
@@ -173,7 +173,7 @@ function distribute(ledger: Ledger, draft: AccountDraft, content: Content, lives
   const weights = lives.map((life) => life.weightPpm)
   const totalPpm = weights.reduce((sum, weight) => sum + weight, 0)
   const rewarded = lives.length >= ledger.params.threshold && totalPpm > 0
-  const minted = rewarded ? blockReward(ledger.params, content.height) : 0n
+  const minted = rewarded ? mintedAt(ledger.params, content.height, ledger.supply) : 0n
   const rewards = rewarded ? splitReward(minted, weights) : []
   const shares = lives.map(({ index, at, weightPpm: weight }, i): Share => {
     const reward = rewards[i] ?? 0n

@@ -3,11 +3,21 @@
 import { assert } from '../base/assert.ts'
 import type { Params } from '../protocol/params.ts'
 
+/** Amounts are uint64: what is minted ends where the supply would not be one any more. */
+export const MAX_SUPPLY = 2n ** 64n - 1n
+
 /** R(h) = initial / 2^⌊h / halving⌋, at least the floor; base units. */
 export function blockReward(params: Params, height: number): bigint {
   const halvings = BigInt(Math.floor(height / params.rewardHalvingBlocks))
   const reward = halvings >= 64n ? 0n : params.rewardInitial >> halvings
   return reward > params.rewardFloor ? reward : params.rewardFloor
+}
+
+/** What a rewarded block mints: R(h), or all that is left below the largest supply. @param supply before the block */
+export function mintedAt(params: Params, height: number, supply: bigint): bigint {
+  const reward = blockReward(params, height)
+  const left = MAX_SUPPLY - supply
+  return reward < left ? reward : left
 }
 
 /**

@@ -5,7 +5,7 @@ import { binToHex, toHex } from '../base/bytes.ts'
 import { SCHEMA_VERSION } from '../chain/buckets.ts'
 import type { ChainStore } from '../chain/store.ts'
 import type { Engine } from '../engine/engine.ts'
-import { blockReward } from '../ledger/reward.ts'
+import { mintedAt } from '../ledger/reward.ts'
 import { stateRoot } from '../ledger/state.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { CoreMetrics } from './core-metrics.ts'
@@ -45,7 +45,7 @@ export function createStatusReads({ engine, store, observed, peers, clock }: Sta
         timestampMs: ledger.timestampMs,
         stateRoot: toHex(stateRoot(ledger, ledger.accountsRoot)),
         supply: ledger.supply.toString(),
-        reward: blockReward(ledger.params, ledger.height + 1).toString(),
+        reward: mintedAt(ledger.params, ledger.height + 1, ledger.supply).toString(),
         cumulativeLifePpm: ledger.cumulativeLifePpm.toString(),
         consensus: { height: engine.consensus.height, ...position() },
         lives: observed.liveLives(),

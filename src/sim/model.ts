@@ -121,6 +121,7 @@ export class Model {
     let reward = rewardInitial
     for (let height = rewardHalvingBlocks; height <= this.#height; height += rewardHalvingBlocks) reward /= 2n
     if (reward < rewardFloor) reward = rewardFloor
+    if (this.supply + reward >= 2n ** 64n) reward = 2n ** 64n - 1n - this.supply
     this.supply += reward
     const order = [...this.accounts.keys()]
     const shares = [...weights].map(([device, weight]) => ({

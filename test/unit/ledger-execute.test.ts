@@ -2,9 +2,12 @@
 
 import t from 'tap'
 import type { Account } from '../../src/ledger/account.ts'
+import { setBalance } from '../../src/ledger/account.ts'
 import type { Execution } from '../../src/ledger/execute.ts'
 import { applyExecution, execute } from '../../src/ledger/execute.ts'
+import { MAX_SUPPLY } from '../../src/ledger/reward.ts'
 import type { Ledger } from '../../src/ledger/state.ts'
+import { decodeSingletons, encodeSingletons } from '../../src/ledger/state.ts'
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts'
 import type { Params } from '../../src/protocol/params.ts'
 import type { Transaction } from '../../src/protocol/transaction.ts'
@@ -139,6 +142,26 @@ t.test('lives below the threshold count, but mint nothing', async (t) => {
     t.equal(execution.state.cumulativeLifePpm, BigInt(execution.weightPpm))
     t.ok(execution.weightPpm > 0)
   }
+})
+
+t.test('the supply ends at 2^64 − 1, and the chain goes on without minting', async (t) => {
+  const chain = new Chain({ rewardInitial: 10_000n, rewardFloor: 10_000n })
+  // One life holds nearly all that there can be.
+  const { accounts } = chain.ledger
+  const draft = accounts.draft(1)
+  const supply = MAX_SUPPLY - 15_000n
+  setBalance(draft.bytes, draft.create(device(0), false).at, supply)
+  const patch = draft.toPatch()
+  accounts.apply(patch)
+  chain.ledger = { ...chain.ledger, supply, accountsRoot: patch.root }
+  const minted: bigint[] = []
+  for (let block = 0; block < 3; block++) minted.push(chain.block(1_000, [0, 1]).last!.minted)
+  t.strictSame(minted, [10_000n, 5_000n, 0n])
+  t.strictSame([chain.ledger.supply, balances(chain.ledger)], [MAX_SUPPLY, MAX_SUPPLY])
+  t.strictSame(decodeSingletons(encodeSingletons(chain.ledger, chain.ledger.accountsRoot)).state.supply, MAX_SUPPLY)
+  t.strictSame([0, 1].map((who) => chain.of(who).blocks), [3, 3], 'who takes part is counted')
+  chain.block(1_000, [0, 1], [{ from: 0, to: 1, amount: chain.of(0).balance }])
+  t.equal(chain.of(1).balance, MAX_SUPPLY, 'all of it fits into one account')
 })
 
 t.test('a sender is alive in the block of its heartbeat and aliveBlocks after it', async (t) => {

@@ -135,7 +135,8 @@ export class Model {
     const params = this.#params
     const shares = new Map<number, bigint>()
     if (BigInt(weights.size) < params.threshold || total === 0n) return shares
-    const reward = most(params.rewardInitial / 2n ** (this.height / params.rewardHalvingBlocks), params.rewardFloor)
+    const due = most(params.rewardInitial / 2n ** (this.height / params.rewardHalvingBlocks), params.rewardFloor)
+    const reward = least(due, 2n ** 64n - 1n - this.supply)
     const parts = [...weights].map(([index, weight]) => ({ index, share: (reward * weight) / total, remainder: (reward * weight) % total }))
     parts.sort((a, b) => (a.remainder === b.remainder ? a.index - b.index : a.remainder > b.remainder ? -1 : 1))
     let left = reward - parts.reduce((sum, { share }) => sum + share, 0n)
