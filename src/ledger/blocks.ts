@@ -78,8 +78,8 @@ function fitting(transactions: readonly Transaction[], maxCount: number, maxByte
   return chosen
 }
 
-/** With the offset that an SSZ list spends on each of its items. */
-const transactionSize = (transaction: Transaction): number => encodeTransaction(transaction).length + 4
+/** What it takes of a body: with the offset that an SSZ list spends on each of its items. */
+export const transactionSize = (transaction: Transaction): number => encodeTransaction(transaction).length + 4
 
 /**
  * Validates a block on top of the ledger by executing it. The caller has verified its signatures. Not judged here: its

@@ -2,7 +2,6 @@
 // every signature checked that has not been checked on the way into the pool. A node that is a moment behind hears the
 // next height's proposal before it has stored its block; gossip never repeats it, so it is taken then.
 
-import { BoundedMap } from '../base/bounded.ts'
 import { concatAll, fromBin, toBin } from '../base/bytes.ts'
 import type { Bin } from '../base/bytes.ts'
 import { FUTURE_ROUNDS_KEPT } from '../consensus/bounds.ts'
@@ -12,6 +11,7 @@ import { markVerified } from '../crypto/verified.ts'
 import type { Verified } from '../crypto/verified.ts'
 import { isWaiting } from '../engine/admission.ts'
 import type { Engine } from '../engine/engine.ts'
+import { transactionSize } from '../ledger/blocks.ts'
 import { validatorsAt } from '../ledger/validators-at.ts'
 import type { GossipVerdict } from '../network/gossip.ts'
 import { bodyRoot } from '../protocol/block.ts'
@@ -21,9 +21,9 @@ import type { CompactProposal } from '../protocol/compact.ts'
 import { headerId } from '../protocol/header.ts'
 import type { Heartbeat } from '../protocol/heartbeat.ts'
 import { decodeHeartbeat, HEARTBEAT_RECORD_SIZE, rowsOf } from '../protocol/heartbeat.ts'
-import { MAX_VALIDATORS } from '../protocol/limits.ts'
 import type { Proposal, ProposedBlock } from '../protocol/proposal.ts'
 import { proposalMessage } from '../protocol/proposal.ts'
+import { proposerOf, rotate } from '../protocol/rotation.ts'
 import { transactionSignatures } from '../protocol/transaction.ts'
 import type { ValidatorSet } from '../protocol/validators.ts'
 import type { PeerPort } from './peer-port.ts'
@@ -48,12 +48,23 @@ export interface Assembler {
 export function createAssembler({ engine, pool, peers, deliver }: AssemblerDependencies): Assembler {
   const { genesisHash } = engine.ledger
   const assembling = new Set<string>()
-  /** By validator, the last height that it proposed early: one proposal each. */
-  const early = new BoundedMap<Bin, number>(MAX_VALIDATORS)
+  /** The last height of which a proposal was taken early: one is enough. */
+  let early = 0
 
-  /** Whose turn it will be is not known yet: any validator of that height may say that it is its own, once. */
+  /** Of the first round only, from whose turn it will be. Others, seats without base among them, could fill all places here. */
   function mayBeEarly({ proposer, height }: Proposal): boolean {
-    return early.get(proposer) !== height && validatorsAt(engine.ledger, height)?.some(({ key }) => key === proposer) === true
+    const { validators, priorities } = engine.ledger
+    // In another epoch they may be others.
+    if (early === height || validatorsAt(engine.ledger, height) === null) return false
+    const next = rotate(validators, priorities, 1).priorities
+    return validators[proposerOf(validators, next, 0)]!.key === proposer
+  }
+
+  /** No block may be larger; its proposer has signed that it is. Where it was logged, the log could not be read back. */
+  function isTooLarge({ names, transactions }: CompactProposal): boolean {
+    const { maxHeartbeats, maxBodyBytes } = engine.ledger.params
+    const size = transactions.reduce((sum, transaction) => sum + transactionSize(transaction), names.length * HEARTBEAT_RECORD_SIZE)
+    return names.length > maxHeartbeats || size > maxBodyBytes
   }
 
   async function assemble(compact: CompactProposal, from: string): Promise<void> {
@@ -103,11 +114,12 @@ export function createAssembler({ engine, pool, peers, deliver }: AssemblerDepen
       if (isEarly ? !mayBeEarly(proposal) : proposal.proposer !== proposerFor(consensus, proposal.round)) return { verdict: 'ignore', reason: 'proposer' }
       // The proposer has signed the header only, and that binds the rest: whoever passes it on can change nothing.
       if (headerId(header) !== proposal.blockId || !isWhole(compact)) return { verdict: 'reject', reason: 'block_id' }
+      if (isTooLarge(compact)) return { verdict: 'reject', reason: 'too_large' }
       if (hasProposal(consensus, proposal)) return { verdict: 'ignore', reason: 'duplicate' }
       const key = tagKey('ed25519', fromBin(proposal.proposer))
       const [valid] = await pool.signatures([{ message: proposalMessage(genesisHash, proposal), signature: proposal.signature, key }])
       if (valid !== true) return { verdict: 'reject', reason: 'bad_signature' }
-      if (isEarly) early.set(proposal.proposer, proposal.height)
+      if (isEarly) early = proposal.height
       // Who offered it is asked for what is missing, and may not answer: so others may offer it meanwhile.
       const slot = `${proposal.height} ${proposal.round} ${proposal.blockId} ${from}`
       if (!assembling.has(slot) && assembling.size < MAX_ASSEMBLING) {

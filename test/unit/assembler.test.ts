@@ -11,11 +11,14 @@ import { step } from '../../src/engine/step.ts'
 import { createAssembler } from '../../src/node/assembler.ts'
 import type { PeerPort } from '../../src/node/peer-port.ts'
 import type { VerifyPool } from '../../src/node/verify-pool.ts'
+import { bodyRoot } from '../../src/protocol/block.ts'
 import type { CompactProposal } from '../../src/protocol/compact.ts'
 import { compactProposal } from '../../src/protocol/compact.ts'
+import { headerId } from '../../src/protocol/header.ts'
 import { HEARTBEAT_ROW_SIZE } from '../../src/protocol/heartbeat.ts'
 import type { ProposedBlock } from '../../src/protocol/proposal.ts'
-import { beats, blockBy, FIRST_MS, FIRST_S, four, keyOf, proposalIn, timeoutIn, turnOf, waitingEngine } from './engine-fixture.ts'
+import { encodeTransaction } from '../../src/protocol/transaction.ts'
+import { beats, blockBy, certificateBy, decidedIn, FIRST_MS, FIRST_S, four, keyOf, proposalIn, timeoutIn, turnOf, waitingEngine } from './engine-fixture.ts'
 import { build, commit, sorted, transferOn } from './ledger-fixture.ts'
 
 /** Signatures are what the test says; names are computed. */
@@ -139,7 +142,7 @@ t.test('only the proposer of a near round is listened to', async (t) => {
   t.equal(await world.receive(at(far), 'peer'), 'accept', 'which goes with our round')
 })
 
-t.test('a proposal for the next height is taken before ours is decided: one of each validator, of its first round', async (t) => {
+t.test('a proposal for the next height is taken before ours is decided: one, from whose turn it will be, of its first round', async (t) => {
   const { world } = scene([])
   const first = blockBy(network, turnOf(world.engine, 0))
   const ledger = commit(network.ledger(), first)
@@ -152,13 +155,61 @@ t.test('a proposal for the next height is taken before ours is decided: one of e
   }
   const records = new Map<Bin, Uint8Array>()
   world.answer = (peer, names) => serving(records)(peer, names)
-  t.equal(await world.receive(next('A', 1), 'peer'), 'ignore round')
-  t.equal(await world.receive(next('A', 0, 3), 'peer'), 'ignore height')
+  t.equal(await world.receive(next('B', 1), 'peer'), 'ignore round')
+  t.equal(await world.receive(next('B', 0, 3), 'peer'), 'ignore height')
   t.equal(await world.receive(next('X'), 'peer'), 'ignore proposer')
-  t.equal(await world.receive(next('A'), 'peer'), 'accept')
-  t.equal(await world.receive(next('A'), 'other'), 'ignore proposer', 'one is enough')
+  for (const other of 'ACD') t.equal(await world.receive(next(other), 'peer'), 'ignore proposer', `${other} would take a place, and memory`)
   t.equal(await world.receive(next('B'), 'peer'), 'accept')
-  t.strictSame(world.delivered.map(({ proposal, block }) => [proposal.height, proposal.proposer, block.body.heartbeats.length]), [[2, keyOf('A'), 2], [2, keyOf('B'), 2]])
+  t.equal(await world.receive(next('B'), 'other'), 'ignore proposer', 'one is enough')
+  t.strictSame(world.delivered.map(({ proposal, block }) => [proposal.height, proposal.proposer, block.body.heartbeats.length]), [[2, keyOf('B'), 2]])
   for (const proposed of world.delivered) step(world.engine, { kind: 'proposal', proposed: markVerified(proposed) }, FIRST_MS)
-  t.equal(world.engine.early.length, 2, 'they wait for their height')
+  t.equal(world.engine.early.length, 1, 'it waits for its height')
+  step(world.engine, decidedIn(first.block, certificateBy('ABC', 1, first.id)), FIRST_MS)
+  step(world.engine, { kind: 'stored', height: 1 }, FIRST_MS)
+  t.equal(turnOf(world.engine, 0), 'B', 'whose turn it was')
+})
+
+t.test('of an epoch that has not begun nothing is taken early', async (t) => {
+  const short = four({ epochBlocks: 4 })
+  const engine = waitingEngine(short, null, [])
+  let ledger = short.ledger()
+  const turns = new Set<string>()
+  for (let height = 1; height <= 4; height++) {
+    const world = worldOf(engine)
+    const by = turnOf(engine, 0)
+    turns.add(by)
+    const executed = build(ledger, { proposer: keyOf(by), timestampMs: FIRST_MS + height * 1_000, parentCertificate: engine.headCertificate, heartbeats: [short.beat({ of: 1, timestampS: FIRST_S + height, sequence: height })] })
+    const { proposed } = proposalIn(executed, 0, by)
+    const early = compactProposal({ ...proposed, block: { ...proposed.block, header: { ...proposed.block.header, height: height + 1 } } })
+    const verdicts: string[] = []
+    for (const who of 'ABCD') {
+      const proposal = { ...early.proposal, height: height + 1, blockId: headerId(early.header), proposer: keyOf(who) }
+      verdicts.push(await world.receive({ ...early, proposal }, 'peer'))
+    }
+    t.equal(verdicts.filter((verdict) => verdict === 'accept').length, height === 4 ? 0 : 1, `before height ${height + 1}`)
+    step(engine, decidedIn(executed.block, certificateBy('ABC', height, executed.id)), FIRST_MS + height * 1_000)
+    step(engine, { kind: 'stored', height }, FIRST_MS + height * 1_000)
+    ledger = commit(ledger, executed)
+  }
+  t.equal(turns.size, 4)
+})
+
+t.test('a block that is larger than blocks may be is not put together', async (t) => {
+  const small = four({ maxBodyBytes: 65_536, maxHeartbeats: 300 })
+  const engine = waitingEngine(small, null, [])
+  const { proposed } = proposalIn(blockBy(small, turnOf(engine, 0)), 0, turnOf(engine, 0))
+  const compact = compactProposal(proposed)
+  const transfer = transferOn(small.hash, { from: 1, to: 2 })
+  const size = encodeTransaction(transfer).length + 4
+  const offered = (heartbeats: number, transfers: number): Promise<string> => {
+    const names = Array.from({ length: heartbeats }, (_, i) => `${i}`.padStart(32, 'n'))
+    const transactions = Array.from({ length: transfers }, () => transfer)
+    const header = { ...compact.header, bodyRoot: toBin(bodyRoot({ heartbeats: names.map((name) => ({ name })), transactions })) }
+    return worldOf(engine).receive({ ...compact, header, names, transactions, proposal: { ...compact.proposal, blockId: headerId(header) } }, 'peer')
+  }
+  t.equal(await offered(300, 0), 'accept')
+  t.equal(await offered(301, 0), 'reject too_large')
+  const most = Math.floor((65_536 - 300 * 181) / size)
+  t.equal(await offered(300, most), 'accept')
+  t.equal(await offered(300, most + 1), 'reject too_large')
 })
