@@ -176,6 +176,9 @@ function isAcceptable(engine: Engine, { blockId, round }: Proposal, nowMs: numbe
 const isTimely = ({ ledger }: Engine, { header }: Block, round: number, nowMs: number): boolean =>
   Math.abs(header.timestampMs - nowMs) <= timeoutMs(ledger.params, 'propose', round + 1)
 
+/** The longest that timers can wait. More than a third of the power could name a round whose timeout is longer. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+
 function timeoutMs(params: Params, step: 'propose' | 'prevote' | 'precommit', round: number): number {
   return step === 'propose'
     ? params.timeoutProposeMs + round * params.timeoutProposeDeltaMs
@@ -202,7 +205,8 @@ function carryOut(engine: Engine, effect: ConsensusEffect, nowMs: number, effect
       break
     case 'timeout': {
       const { step, round } = effect
-      effects.push({ kind: 'schedule', timer: { name: 'timeout', height, round, step }, delayMs: timeoutMs(engine.ledger.params, step, round) })
+      const delayMs = Math.min(timeoutMs(engine.ledger.params, step, round), MAX_TIMEOUT_MS)
+      effects.push({ kind: 'schedule', timer: { name: 'timeout', height, round, step }, delayMs })
       break
     }
     case 'decide': {

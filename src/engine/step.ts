@@ -78,9 +78,12 @@ function proceed(engine: Engine, nowMs: number, effects: Effect[]): void {
   if (engine.phase === 'deciding') buildOwed(engine, nowMs, effects)
 }
 
+/** A network that begins next month, or a clock that says 1970: no timer waits that long. What comes early waits again. */
+const MAX_INTERVAL_MS = 3_600_000
+
 function scheduleInterval(engine: Engine, nowMs: number, effects: Effect[]): void {
   const timer: Timer = { name: 'interval', height: engine.consensus.height }
-  effects.push({ kind: 'schedule', timer, delayMs: Math.max(0, earliestTimestampMs(engine.ledger) - nowMs) })
+  effects.push({ kind: 'schedule', timer, delayMs: Math.min(Math.max(0, earliestTimestampMs(engine.ledger) - nowMs), MAX_INTERVAL_MS) })
 }
 
 function onTimer(engine: Engine, timer: Timer, nowMs: number, effects: Effect[]): void {

@@ -40,6 +40,14 @@ t.test('an interval that ends early, because the clock was set back, is waited f
   t.match(stepInWords(engine, intervalIn(1), FIRST_MS), ['log begin'])
 })
 
+t.test('no timer is longer than timers can be', async (t) => {
+  const engine = engineOn(four({ timeoutProposeDeltaMs: 3_600_000 }), 'D')
+  t.strictSame(stepInWords(engine, { kind: 'start' }, 0), ['interval in 3600000'], 'a clock that says 1970')
+  t.strictSame(stepInWords(engine, intervalIn(1), 3_600_000), ['interval in 3600000'], 'and again')
+  step(engine, voteIn('A', 'prevote', 1_000, null), FIRST_MS)
+  t.ok(stepInWords(engine, voteIn('B', 'prevote', 1_000, null), FIRST_MS).includes(`propose 1000 in ${2 ** 31 - 1}`))
+})
+
 t.test('a message of the height wakes a node whose own pool is empty', async (t) => {
   const engine = waitingEngine(four(), 'D')
   t.strictSame(stepInWords(engine, voteIn('A', 'prevote', 0, null), GENESIS_TIME_MS), ['log begin', 'round 0', 'propose 0 in 1000', 'log vote'])
