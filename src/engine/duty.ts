@@ -20,7 +20,7 @@ const MAX_DOUBLINGS = 4
 export function includesLives(engine: Engine, { header, body }: Block, round: number, nowMs: number): boolean {
   const { ledger, heartbeats } = engine
   const { params, accounts } = ledger
-  if (header.proposer === engine.self || body.heartbeats.length >= heartbeatLimit(params)) return true
+  if (header.proposer === engine.self || body.heartbeats.length >= heartbeatLimit(params, body.transactions)) return true
   const held = new Map<KeyBin, number>()
   // Not when it is judged: a large block takes its time to get here, and what came meanwhile cannot be in it.
   const madeMs = Math.min(nowMs, header.timestampMs)

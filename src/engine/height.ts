@@ -75,12 +75,13 @@ function build(engine: Engine, nowMs: number): ExecutedBlock | null {
   const { params } = ledger
   if (engine.phase === 'replaying' || self === null || nowMs < earliestTimestampMs(ledger)) return null
   const newestS = Math.floor((nowMs + params.heartbeatMaxFutureMs) / 1_000)
+  const transactions = [...governance.reap(), ...transfers.reap(params.maxTransactions)]
   return buildBlock(ledger, {
     timestampMs: nowMs,
     proposer: self,
     parentCertificate: engine.headCertificate,
-    heartbeats: heartbeats.reap(heartbeatLimit(params), oldestS(engine, nowMs), newestS),
-    transactions: [...governance.reap(), ...transfers.reap(params.maxTransactions)],
+    heartbeats: heartbeats.reap(heartbeatLimit(params, transactions), oldestS(engine, nowMs), newestS),
+    transactions,
   })
 }
 

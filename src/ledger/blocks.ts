@@ -11,10 +11,11 @@ import { certificateRoot } from '../protocol/certificate.ts'
 import type { Header } from '../protocol/header.ts'
 import { HEADER_VERSION, headerId } from '../protocol/header.ts'
 import { HEARTBEAT_RECORD_SIZE } from '../protocol/heartbeat.ts'
+import { MAX_TRANSACTION_BYTES } from '../protocol/limits.ts'
 import type { Params } from '../protocol/params.ts'
 import { paramsRoot } from '../protocol/params.ts'
 import type { Transaction } from '../protocol/transaction.ts'
-import { encodeTransaction } from '../protocol/transaction.ts'
+import { encodeTransaction, isGovernance } from '../protocol/transaction.ts'
 import { validatorsRoot } from '../protocol/validators.ts'
 import type { Content, Execution, ItemError } from './execute.ts'
 import { execute, isJustified } from './execute.ts'
@@ -35,8 +36,14 @@ export type BlockError =
 /** The earliest timestamp of the next block. */
 export const earliestTimestampMs = (ledger: Ledger): number => ledger.timestampMs + ledger.params.blockIntervalMs
 
-/** Heartbeats that a block may hold: as many as are allowed, and fit into its body. */
-export const heartbeatLimit = ({ maxHeartbeats, maxBodyBytes }: Params): number => Math.min(maxHeartbeats, Math.floor(maxBodyBytes / HEARTBEAT_RECORD_SIZE))
+/**
+ * Heartbeats that a block may hold: as many as are allowed, and fit into its body beside the governance transactions. They leave
+ * room for the largest one at least, so that life can be as full as it likes and still be governed.
+ */
+export function heartbeatLimit({ maxHeartbeats, maxBodyBytes }: Params, transactions: readonly Transaction[] = []): number {
+  const governance = transactions.filter(isGovernance).reduce((sum, transaction) => sum + transactionSize(transaction), 0)
+  return Math.min(maxHeartbeats, Math.floor((maxBodyBytes - Math.min(governance, MAX_TRANSACTION_BYTES + 4)) / HEARTBEAT_RECORD_SIZE))
+}
 
 export interface Candidate {
   readonly timestampMs: number
@@ -45,13 +52,14 @@ export interface Candidate {
   readonly parentCertificate: Certificate | null
   /** Ascending by (device key, sequence); items that are not valid are left out. */
   readonly heartbeats: Content['heartbeats']
+  /** Those that govern come first. */
   readonly transactions: readonly Transaction[]
 }
 
 /** Builds a block of our own. Null if what is left of the candidate does not justify one. */
 export function buildBlock(ledger: Ledger, candidate: Candidate): ExecutedBlock | null {
   const { params } = ledger
-  const heartbeats = candidate.heartbeats.slice(0, heartbeatLimit(params))
+  const heartbeats = candidate.heartbeats.slice(0, heartbeatLimit(params, candidate.transactions))
   const content: Content = {
     height: ledger.height + 1,
     timestampMs: candidate.timestampMs,

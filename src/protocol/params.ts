@@ -1,5 +1,6 @@
 // Consensus parameters: set by the genesis, committed to by every header (paramsRoot).
 
+import { HEARTBEAT_RECORD_SIZE } from './heartbeat.ts'
 import { bigUint64, BooleanType, ContainerType, uint32, uint64 } from './ssz.ts'
 import { MAX_BLOCK_HEARTBEATS, MAX_BLOCK_TRANSACTIONS, MAX_BODY_BYTES, MAX_LIFE_WINDOW_EPOCHS } from './limits.ts'
 
@@ -204,6 +205,7 @@ export function checkParams(params: Params): string[] {
   }
   if (params.lifeMinIntervalMs % 1_000 !== 0) problems.push('lifeMinIntervalMs must be whole seconds')
   if (params.threshold > params.maxHeartbeats) problems.push('threshold must not exceed maxHeartbeats')
+  if (params.threshold * HEARTBEAT_RECORD_SIZE > params.maxBodyBytes) problems.push('threshold heartbeats must fit into maxBodyBytes')
   if (params.alphaPpm + params.betaPpm + params.gammaPpm !== 1_000_000) problems.push('alphaPpm + betaPpm + gammaPpm must be 1000000')
   if (params.rewardFloor > params.rewardInitial) problems.push('rewardFloor must not exceed rewardInitial')
   return problems

@@ -14,11 +14,13 @@ import type { Certificate } from '../../src/protocol/certificate.ts'
 import { certificateRoot } from '../../src/protocol/certificate.ts'
 import type { Header } from '../../src/protocol/header.ts'
 import { HEARTBEAT_RECORD_SIZE } from '../../src/protocol/heartbeat.ts'
+import { MAX_TRANSACTION_BYTES } from '../../src/protocol/limits.ts'
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts'
 import type { Params } from '../../src/protocol/params.ts'
 import { encodeTransaction } from '../../src/protocol/transaction.ts'
 import type { TransferTransaction } from '../../src/protocol/transaction.ts'
 import { holds } from '../fuzz/holds.ts'
+import { governedOf } from './ledger-governance-fixture.ts'
 import type { Network } from './ledger-fixture.ts'
 import { build, bytesOf, candidateOn, certificateOf, commit, device, digest, grow, networkOf, sorted, verdict } from './ledger-fixture.ts'
 
@@ -273,4 +275,22 @@ t.test('what is built survives the wire', async (t) => {
   const decoded = decodeBlock(encodeBlock(built.block), network.hash, digest)
   t.ok(decoded.ok && verdict(ledger, (decoded as { value: Block }).value) === 'ok')
   t.strictSame(built.block.body.parentCertificate, certificateOf(ledger))
+})
+
+t.test('a governance transaction finds room, however much life there is and however small a body may be', async (t) => {
+  const network = governedOf([1_000_000], { maxBodyBytes: 65_536, threshold: 362 })
+  const ledger = network.ledger()
+  const heartbeats = sorted(Array.from({ length: 400 }, (_, of) => network.beat({ of, timestampS: nextS(ledger), sequence: 1 })))
+  t.equal(build(ledger, { heartbeats }).execution.heartbeats.length, 362)
+  const change = network.parameters({ from: network.params, to: { maxBodyBytes: 70_000 }, activationHeight: 2, approvedBy: [0] })
+  const largest = network.parameters({ from: network.params, to: { maxBodyBytes: 70_000 }, activationHeight: 2, approvedBy: Array.from({ length: 128 }, (_, n) => n) })
+  for (const transaction of [change, largest]) {
+    const built = build(ledger, { heartbeats, transactions: [transaction, network.transfer({ from: 1, to: 2 })] })
+    t.strictSame(built.execution.transactions, [transaction])
+    t.equal(built.execution.heartbeats.length, Math.floor((65_536 - encodeTransaction(transaction).length - 4) / HEARTBEAT_RECORD_SIZE), 'it takes no more room than it needs')
+    t.equal(verdict(network.ledger(), built.block), 'ok')
+  }
+  const many = Array.from({ length: 9 }, (_, who) => network.join({ who: who + 1, signedAt: 0, approvedBy: Array.from({ length: 128 }, (_, n) => n) }))
+  const room = Math.floor((65_536 - MAX_TRANSACTION_BYTES - 4) / HEARTBEAT_RECORD_SIZE)
+  t.equal(build(ledger, { heartbeats, transactions: many }).execution.heartbeats.length, room, 'many of them take the room of one')
 })

@@ -127,6 +127,7 @@ t.test('what contradicts itself is refused', async (t) => {
 t.test('parameters have ranges, and must fit together', async (t) => {
   t.strictSame(checkParams(DEFAULT_PARAMS), [])
   t.strictSame(checkParams(DEVELOPMENT_PARAMS), [])
+  t.strictSame(checkParams({ ...DEFAULT_PARAMS, threshold: 362, maxBodyBytes: 65_536 }), [])
   for (const [name, value] of Object.entries(DEFAULT_PARAMS)) {
     if (typeof value === 'boolean') continue
     for (const bad of typeof value === 'bigint' ? [-1n, 10n ** 18n] : [-1, 1.5, NaN, Infinity, 2 ** 53]) {
@@ -137,6 +138,7 @@ t.test('parameters have ranges, and must fit together', async (t) => {
   const wrong: [Partial<Params>, string][] = [
     [{ alphaPpm: 400_001 }, 'alphaPpm + betaPpm + gammaPpm'], [{ rewardFloor: DEFAULT_PARAMS.rewardInitial + 1n }, 'rewardFloor must not exceed'],
     [{ lifeMinIntervalMs: 1_500 }, 'whole seconds'], [{ threshold: 10, maxHeartbeats: 9 }, 'threshold must not exceed'],
+    [{ threshold: 363, maxBodyBytes: 65_536 }, 'threshold heartbeats must fit'],
   ]
   for (const [change, message] of wrong) t.match(checkParams({ ...DEFAULT_PARAMS, ...change }), [new RegExp(message.replaceAll('+', '\\+'))], message)
 })
