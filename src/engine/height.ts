@@ -38,7 +38,8 @@ export function isReady(engine: Engine, nowMs: number): boolean {
   const { ledger, heartbeats, governance } = engine
   // What is too old for a block is no life.
   heartbeats.expire(oldestS(engine, nowMs))
-  return nowMs >= earliestTimestampMs(ledger) && (heartbeats.devices >= ledger.params.threshold || governance.count > 0)
+  const justified = heartbeats.devices >= ledger.params.threshold || governance.count > 0 || ledger.governance.change !== null
+  return justified && nowMs >= earliestTimestampMs(ledger)
 }
 
 export function beginHeight(engine: Engine, nowMs: number, effects: Effect[]): void {

@@ -244,9 +244,12 @@ function executeTransfer(ledger: Ledger, draft: AccountDraft, transfer: Transfer
   return null
 }
 
-/** A block needs `threshold` lives, or a governance transaction; otherwise there is nothing to agree on. */
+/**
+ * A block needs `threshold` lives, or a governance transaction; otherwise there is nothing to agree on. While a change of parameters waits
+ * it needs neither: it may be the one that takes back what no life can meet, and it waits for the end of an epoch.
+ */
 export function isJustified(ledger: Ledger, content: Pick<Execution, 'shares' | 'transactions'>): boolean {
-  return content.shares.length >= ledger.params.threshold || content.transactions.some(isGovernance)
+  return content.shares.length >= ledger.params.threshold || content.transactions.some(isGovernance) || ledger.governance.change !== null
 }
 
 /** Applies what was executed on exactly this ledger. */

@@ -69,6 +69,10 @@ export class Epochs {
     return isOver
   }
 
+  get changeWaits(): boolean {
+    return this.#change !== null
+  }
+
   isBarred(key: Bin): boolean {
     return this.#barred.has(key)
   }

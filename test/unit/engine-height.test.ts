@@ -40,6 +40,15 @@ t.test('an interval that ends early, because the clock was set back, is waited f
   t.match(stepInWords(engine, intervalIn(1), FIRST_MS), ['log begin'])
 })
 
+t.test('while a change of parameters waits, rounds begin without life', async (t) => {
+  const engine = engineOn(solo({ threshold: 2 }), 'A')
+  const { params, governance } = engine.ledger
+  engine.ledger = { ...engine.ledger, governance: { ...governance, change: { activationHeight: 2, params } } }
+  step(engine, { kind: 'start' }, GENESIS_TIME_MS)
+  t.ok(live(engine, intervalIn(1), FIRST_MS).includes('commit 1'))
+  t.equal(engine.ledger.supply, 0n)
+})
+
 t.test('no timer is longer than timers can be', async (t) => {
   const engine = engineOn(four({ timeoutProposeDeltaMs: 3_600_000 }), 'D')
   t.strictSame(stepInWords(engine, { kind: 'start' }, 0), ['interval in 3600000'], 'a clock that says 1970')

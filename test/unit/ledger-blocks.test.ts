@@ -294,3 +294,17 @@ t.test('a governance transaction finds room, however much life there is and howe
   const room = Math.floor((65_536 - MAX_TRANSACTION_BYTES - 4) / HEARTBEAT_RECORD_SIZE)
   t.equal(build(ledger, { heartbeats, transactions: many }).execution.heartbeats.length, room, 'many of them take the room of one')
 })
+
+t.test('a change of parameters that waits justifies blocks: a threshold that nobody meets can be taken back', async (t) => {
+  const network = governedOf([1_000_000], { threshold: 1_000, epochBlocks: 4 })
+  let ledger = network.ledger()
+  const beat = (): Heartbeat[] => [network.beat({ of: 1, timestampS: nextS(ledger), sequence: ledger.height + 1 })]
+  t.throws(() => build(ledger, { heartbeats: beat() }), /not justified/)
+  ledger = grow(ledger, { heartbeats: beat(), transactions: [network.parameters({ from: network.params, to: { threshold: 1 }, activationHeight: 2, approvedBy: [0] })] })
+  ledger = grow(ledger, { heartbeats: beat() })
+  ledger = grow(ledger, {})
+  ledger = grow(ledger, { heartbeats: beat() })
+  t.strictSame([ledger.height, ledger.params.threshold, ledger.supply], [4, 1, 0n], 'without reward')
+  t.throws(() => build(ledger, {}), /not justified/, 'and then no more')
+  t.equal(grow(ledger, { heartbeats: beat() }).supply, network.params.rewardInitial)
+})

@@ -141,7 +141,7 @@ function chain(network: Governed, drafts: readonly BlockDraft[]): string | null 
     const errors: ItemError[] = []
     const execution = execute(ledger, { height: ledger.height + 1, ...content }, (error) => void errors.push(error))
     const built = buildBlock(ledger, candidateOn(ledger, content))
-    const justified = execution.shares.length >= ledger.params.threshold || execution.transactions.some(isGovernance)
+    const justified = execution.shares.length >= ledger.params.threshold || execution.transactions.some(isGovernance) || ledger.governance.change !== null
     if (justified !== (built !== null)) return 'justified'
     if (built === null) {
       note('not justified')
