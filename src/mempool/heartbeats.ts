@@ -79,45 +79,25 @@ export class HeartbeatPool {
   }
 
   /**
-   * At most `max` heartbeats with a timestamp from `oldestS` to `newestS`, the oldest first if there are more, sorted by
-   * (device key, sequence) as blocks want them.
+   * At most `max` heartbeats with a timestamp from `oldestS` to `newestS`, sorted by (device key, sequence) as blocks want them. If
+   * there are more, one of each device comes before the others, so that no life keeps another out; of both the oldest first.
+   * That cuts no device's series in its middle, since its timestamps ascend with its sequence.
    */
   reap(max: number, oldestS: number, newestS: number): Heartbeat[] {
-    const { lastS, share } = this.#cut(max, oldestS, newestS)
     const devices: KeyBin[] = []
+    let count = 0
     for (const [device, waiting] of this.#byDevice) {
-      if (waiting.some(({ timestampS }) => timestampS >= oldestS && timestampS <= lastS)) devices.push(device)
+      const before = count
+      for (const { timestampS } of waiting) if (timestampS >= oldestS && timestampS <= newestS) count++
+      if (count > before) devices.push(device)
     }
     // Only devices are sorted, as plain strings: what waits of each is in order already.
     devices.sort()
-    const chosen: Heartbeat[] = []
-    let left = share
-    for (const device of devices) {
-      for (const heartbeat of this.#byDevice.get(device)!) {
-        const { timestampS } = heartbeat
-        if (timestampS >= oldestS && (timestampS < lastS || (timestampS === lastS && left-- > 0))) chosen.push(heartbeat)
-      }
-    }
-    return chosen
-  }
-
-  /**
-   * Up to which second `max` heartbeats reach, and how many of that second still fit. The oldest first cuts no device's
-   * series in its middle, since its timestamps ascend with its sequence.
-   */
-  #cut(max: number, oldestS: number, newestS: number): { lastS: number; share: number } {
-    const perSecond = new Map<number, number>()
-    for (const waiting of this.#byDevice.values()) {
-      for (const { timestampS } of waiting) {
-        if (timestampS >= oldestS && timestampS <= newestS) perSecond.set(timestampS, (perSecond.get(timestampS) ?? 0) + 1)
-      }
-    }
-    let share = max
-    for (const [second, count] of [...perSecond].sort(([a], [b]) => a - b)) {
-      if (count >= share) return { lastS: second, share }
-      share -= count
-    }
-    return { lastS: newestS, share: Infinity }
+    const eligible = devices.map((device) => this.#byDevice.get(device)!.filter(({ timestampS }) => timestampS >= oldestS && timestampS <= newestS))
+    if (count <= max) return eligible.flat()
+    const isFirst = oldest(max, eligible.map((waiting) => waiting.slice(0, 1)))
+    const isOther = oldest(Math.max(0, max - eligible.length), eligible.map((waiting) => waiting.slice(1)))
+    return eligible.flatMap((waiting) => waiting.filter((heartbeat, i) => (i === 0 ? isFirst(heartbeat) : isOther(heartbeat))))
   }
 
   /** Drops what is older than `oldestS`: no block can hold it any more. Costs nothing until there is some. @returns how many */
@@ -156,6 +136,18 @@ export class HeartbeatPool {
     if (kept.length === 0) this.#byDevice.delete(device)
     else this.#byDevice.set(device, kept)
   }
+}
+
+/** Picks the `max` oldest; to be asked once for each of them, in order. */
+function oldest(max: number, lists: readonly (readonly Heartbeat[])[]): (heartbeat: Heartbeat) => boolean {
+  const perSecond = new Map<number, number>()
+  for (const list of lists) for (const { timestampS } of list) perSecond.set(timestampS, (perSecond.get(timestampS) ?? 0) + 1)
+  let left = max
+  for (const [second, count] of [...perSecond].sort(([a], [b]) => a - b)) {
+    if (count >= left) return ({ timestampS }) => timestampS < second || (timestampS === second && left-- > 0)
+    left -= count
+  }
+  return () => true
 }
 
 /** Where a sequence stands or would be inserted. Devices wait with a handful at most. */

@@ -24,3 +24,12 @@ t.test('transfers of a sender that has fallen silent leave, and do not stand in 
   t.equal(sentBy(2), 1, 'its turn has come')
   t.strictSame([engine.transfers.count, engine.transfers.sizeBytes], [0, 0])
 })
+
+t.test('where not all that waits fits, each life comes before second heartbeats of others, so that the threshold is met', async (t) => {
+  const network = solo({ threshold: 4, maxHeartbeats: 4 })
+  const engine = engineOn(network, 'A')
+  step(engine, { kind: 'start' }, GENESIS_TIME_MS)
+  for (let sequence = 1; sequence <= 8; sequence++) step(engine, beats(network, [1], FIRST_S - 9 + sequence, sequence), GENESIS_TIME_MS)
+  t.ok(live(engine, beats(network, [2, 3, 4]), FIRST_MS).includes('commit 1'))
+  t.equal(engine.heartbeats.count, 7, 'the others wait')
+})

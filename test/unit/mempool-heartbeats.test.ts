@@ -89,7 +89,8 @@ t.test('blocks get what is of their time, sorted by life and sequence', async (t
   t.strictSame(pool.reap(100, 99, 102), sorted(beats.filter(({ timestampS }) => timestampS >= 99 && timestampS <= 102)), 'both ends count')
   t.strictSame(pool.reap(100, 104, 110), [])
   t.strictSame(pool.reap(0, 0, 200), [])
-  t.strictSame(brief(pool.reap(3, 0, 200)).sort(([a], [b]) => a - b), [[1, 99], [3, 98], [5, 99]], 'the oldest first')
+  t.strictSame(brief(pool.reap(3, 0, 200)).sort(([a], [b]) => a - b), [[1, 99], [3, 98], [5, 102]], 'one of each life, the oldest first')
+  t.strictSame(brief(pool.reap(5, 0, 200)).sort(([a, at], [b, bt]) => a - b || at - bt), [[0, 103], [1, 99], [3, 98], [5, 99], [5, 102]], 'then more of the same')
   t.equal(pool.count, 6, 'nothing was taken out')
 })
 
@@ -97,7 +98,7 @@ const draft = fc.record({ of: fc.nat({ max: 6 }), sequence: fc.nat({ max: 12 }),
 
 const window = fc.record({ oldestS: fc.integer({ min: 98, max: 110 }), span: fc.nat({ max: 8 }) })
 
-t.test('random pools give blocks the oldest, and of each life a series without a gap', async (t) => {
+t.test('random pools give blocks one of each life, then the oldest, and of each life a series without a gap', async (t) => {
   holds(
     t,
     'reaping',
@@ -110,14 +111,15 @@ t.test('random pools give blocks the oldest, and of each life a series without a
       const reaped = pool.reap(max, oldestS, newestS)
       const chosen = new Set(reaped.map(({ name }) => name))
       const byTime = sorted(admissible).sort((a, b) => a.timestampS - b.timestampS)
-      const expected = sorted(byTime.slice(0, max))
+      const isFirst = ({ device, name }: Heartbeat): boolean => byTime.find((other) => other.device === device)?.name === name
+      const expected = sorted([...byTime.filter(isFirst), ...byTime.filter((each) => !isFirst(each))].slice(0, max))
       const isSorted = reaped.every((heartbeat, i) => i === 0 || sorted([reaped[i - 1]!, heartbeat])[0] === reaped[i - 1])
-      const youngest = Math.max(...reaped.map(({ timestampS }) => timestampS))
-      const oldestFirst = reaped.length === 0 || admissible.every(({ name, timestampS }) => chosen.has(name) || timestampS >= youngest)
+      const lives = new Set(admissible.map(({ device }) => device)).size
+      const allLives = new Set(reaped.map(({ device }) => device)).size === Math.min(lives, max)
       // Whoever is left out is behind all of its life that are in.
       const prefixes = admissible.every((out) => chosen.has(out.name) || !reaped.some((inside) => inside.device === out.device && inside.sequence > out.sequence))
       const asExpected = reaped.length === expected.length && expected.every((heartbeat, i) => reaped[i] === heartbeat)
-      return asExpected && chosen.size === reaped.length && isSorted && oldestFirst && prefixes && all(pool).length === kept.length
+      return asExpected && chosen.size === reaped.length && isSorted && allLives && prefixes && all(pool).length === kept.length
     }),
     { numRuns: 400 },
   )
