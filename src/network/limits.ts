@@ -81,7 +81,7 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   maxStatusRequests: 16,
   otherNetworkMs: 60_000,
 
-  maxMessageBytes: { heartbeats: 512 * KIBIBYTE, transfers: 128 * KIBIBYTE, consensus: 2 * MEBIBYTE, blocks: 3 * MEBIBYTE },
+  maxMessageBytes: { heartbeats: 512 * KIBIBYTE, transfers: 128 * KIBIBYTE, consensus: 3_584 * KIBIBYTE, blocks: 3 * MEBIBYTE },
   maxValidatingMessages: 256,
   maxValidatingBytes: 16 * MEBIBYTE,
 

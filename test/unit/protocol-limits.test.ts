@@ -15,6 +15,7 @@ import type { Genesis, GenesisValidator } from '../../src/protocol/genesis.ts'
 import { checkGenesis, GENESIS_VERSION } from '../../src/protocol/genesis.ts'
 import { decodeHave, encodeHave } from '../../src/protocol/have.ts'
 import { decodeHeartbeat } from '../../src/protocol/heartbeat.ts'
+import { DEFAULT_LIMITS, MAX_GOSSIP_RPC_BYTES } from '../../src/network/limits.ts'
 import * as limits from '../../src/protocol/limits.ts'
 import { checkParams, DEFAULT_PARAMS } from '../../src/protocol/params.ts'
 import { decodeProposal, encodeProposal } from '../../src/protocol/proposal.ts'
@@ -189,4 +190,13 @@ t.test('the largest body of heartbeats and transfers fits its maximum', async (t
     height: 1, round: 0, blockId: numbered(1), signatures: Array.from({ length: limits.MAX_VALIDATORS }, (_, validator) => ({ validator, signature: new Uint8Array(64) })),
   }).length
   t.ok(heartbeatBytes + transactionBytes + certificateBytes <= limits.MAX_BODY_BYTES)
+})
+
+t.test('a proposal of the largest body of heartbeats and transfers fits a gossip message', async (t) => {
+  const names = limits.MAX_BLOCK_HEARTBEATS * 32
+  const transfers = limits.MAX_BLOCK_TRANSACTIONS * (4 + TRANSACTION_OVERHEAD + limits.MAX_MEMO_BYTES)
+  // Header, proposal, and a certificate by all.
+  const rest = 16_384
+  t.ok(1 + names + transfers + rest <= DEFAULT_LIMITS.maxMessageBytes.consensus)
+  t.ok(DEFAULT_LIMITS.maxMessageBytes.consensus < MAX_GOSSIP_RPC_BYTES)
 })
