@@ -21,12 +21,19 @@ const MAX_VOTES = 512
 /** Proposals in one answer: each may be large. */
 const MAX_PROPOSALS = 1
 
+/** Ours first, then backwards, then those above: a few validators can name many rounds that nobody is in. */
+function nearest(rounds: readonly number[], ours: number): number[] {
+  const past = rounds.filter((round) => round <= ours).sort((a, b) => b - a)
+  const future = rounds.filter((round) => round > ours).sort((a, b) => a - b)
+  return [...past, ...future]
+}
+
 /** What we have of our height. */
 export function ownHave(engine: Engine): Have {
   const { consensus } = engine
   const proposals = new Set(proposalsHeld(consensus).map(({ proposal }) => proposal.round))
   const rounds = new Set([...consensus.votes.rounds.keys(), ...proposals, ...(consensus.round >= 0 ? [consensus.round] : [])])
-  const shown = [...rounds].sort((a, b) => a - b).slice(-MAX_ROUNDS_SHOWN)
+  const shown = nearest([...rounds], consensus.round).slice(0, MAX_ROUNDS_SHOWN).sort((a, b) => a - b)
   const voters = (round: number, type: VoteType): number[] =>
     consensus.validators.flatMap(({ key }, index) => (voteOf(consensus, key, round, type) === null ? [] : [index]))
   return {
@@ -49,7 +56,7 @@ export function missingFor(engine: Engine, have: Have): Uint8Array[] {
   const theirs = new Map(have.rounds.map((each) => [each.round, each]))
   const votes: Uint8Array[] = []
   const quorums: Uint8Array[] = []
-  for (const round of consensus.votes.rounds.keys()) {
+  for (const round of nearest([...consensus.votes.rounds.keys()], consensus.round)) {
     const their = theirs.get(round)
     for (const type of ['prevote', 'precommit'] as const) {
       const held = new Set(type === 'prevote' ? their?.prevotes : their?.precommits)
@@ -62,7 +69,7 @@ export function missingFor(engine: Engine, have: Have): Uint8Array[] {
       if (quorum.length > 0 && lacks) quorums.push(framed(FRAME.quorum, concatAll(quorum.map(encodeVote))))
     }
   }
-  return [...missingProposals(engine, theirs), ...votes, ...quorums.slice(-2)]
+  return [...missingProposals(engine, theirs), ...votes, ...quorums.slice(0, 2)]
 }
 
 /** The newest proposal that the peer lacks. */
