@@ -31,8 +31,9 @@ export function turnEpoch(order: Order, height: number, timestampMs: number): Or
   const members = all.filter((member) => !isIdle(member, order, height) && !governance.barred.includes(member.key))
   const powers = nextPowers(members.map((member) => claimOf(member, order, height)))
   const elected = members.map(({ key, nodeKey }, i) => ({ key, nodeKey, power: powers[i]! })).filter(({ power }) => power > 0)
-  // Never below one validator: a network whose last one cheats is still its own.
-  const validators = elected.length > 0 ? elected : order.validators
+  // Never without base power: a network whose last one cheats is still its own, and does not fall to whoever took a free seat.
+  const isOwn = members.some(({ base, leaving }) => base > 0 && !leaving)
+  const validators = isOwn ? elected : order.validators
   const elects = new Set(validators.map(({ key }) => key))
   const { change } = governance
   const activates = change !== null && change.activationHeight <= height + 1
@@ -42,7 +43,7 @@ export function turnEpoch(order: Order, height: number, timestampMs: number): Or
     priorities: handOver(order, validators),
     governance: {
       ...governance,
-      members: (elected.length > 0 ? members : all)
+      members: (isOwn ? members : all)
         .filter(({ key }) => elects.has(key))
         .map((member) => (member.since === 0 ? { ...member, since: height + 1 } : member)),
       previousValidators: order.validators,

@@ -122,7 +122,7 @@ export class Epochs {
     }
     const powers = bounded(staying.map(([key]) => ({ key, from: before.get(key) ?? 0n, to: target.get(key) ?? 0n })))
     const next = powers.filter(({ power }) => power > 0n).sort((a, b) => (a.key < b.key ? -1 : 1))
-    if (next.length > 0) {
+    if (present.some(([, seat]) => seat.base > 0n)) {
       this.voters = next
       for (const key of [...this.#seats.keys()]) if (!next.some((voter) => voter.key === key)) this.#seats.delete(key)
       for (const seat of this.#seats.values()) seat.seated = true

@@ -215,7 +215,7 @@ export class ModelGovernance {
     const elected = remaining.map((member, i) => ({ member, power: powers[i]! })).filter(({ power }) => power > 0n)
     const before = this.validators
     this.previous = before
-    if (elected.length > 0) {
+    if (remaining.some(({ base, leaving }) => base > 0n && !leaving)) {
       const total = sum(powers)
       const priorityOf = (key: string): bigint => before.find((each) => each.key === key)?.priority ?? -(total + total / 8n)
       this.validators = elected.map(({ member: { key, nodeKey }, power }) => ({ key, nodeKey, power, priority: priorityOf(key) }))
