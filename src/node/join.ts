@@ -20,6 +20,8 @@ export interface JoinOptions {
   readonly paths: DataDir
   readonly genesis: Genesis
   readonly core: CoreClient
+  /** Resolves when the chain is loaded, and `head` tells its height. */
+  readonly loaded: Promise<unknown>
   /** Our last block, for the handshake. */
   readonly head: () => PeerHead
   readonly logger: Logger
@@ -30,8 +32,8 @@ export interface JoinOptions {
 /** Answers with blocks that are on their way at once: each may hold 10 MiB until its peer has taken it. */
 const MAX_BLOCK_ANSWERS = 8
 
-/** Starts the network. @throws Failure `port` */
-export async function joinNetwork({ config, paths, genesis, core, head, logger, clock, metrics }: JoinOptions): Promise<Network> {
+/** Starts the network. @throws Failure `port`, or what keeps the chain from being loaded */
+export async function joinNetwork({ config, paths, genesis, core, loaded, head, logger, clock, metrics }: JoinOptions): Promise<Network> {
   // libp2p takes a while to load; the core starts meanwhile.
   const { createNetwork } = await import('../network/network.ts')
   let sendingBlocks = 0
@@ -75,6 +77,8 @@ export async function joinNetwork({ config, paths, genesis, core, head, logger, 
       },
     },
   )
+  // A validator that comes back believes what others say of their height: see engine/caution.ts.
+  await loaded
   await network.start()
   core.connect({
     publish: (topic, data) => void network.publish(topic, data).catch((error: unknown) => logger.warn('Message not published', { topic, error })),

@@ -18,6 +18,7 @@ import type { Network } from '../network/network.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { genesisHash } from '../protocol/genesis.ts'
 import { createBackend } from './backend.ts'
+import type { CoreInfo } from './core.ts'
 import { startCore } from './core-client.ts'
 import { joinNetwork } from './join.ts'
 import type { PeerHead } from './peer-port.ts'
@@ -61,13 +62,19 @@ export async function createNode({ config, genesis, logger, env = {} }: NodeOpti
   let admin: Admin | null = null
   let stopping: Promise<void> | null = null
 
+  async function loadChain(): Promise<CoreInfo> {
+    const info = await core.started
+    const { height, headId } = await core.methods.status()
+    if (height > head.height) head = { height, headId: Buffer.from(headId, 'hex') }
+    return info
+  }
+
   async function start(): Promise<{ url: string }> {
     try {
-      joining = joinNetwork({ config, paths, genesis, core, head: () => head, logger, clock, metrics })
+      const loaded = loadChain()
+      joining = joinNetwork({ config, paths, genesis, core, loaded, head: () => head, logger, clock, metrics })
       joining.catch(() => {})
-      const info = await core.started
-      const { height, headId } = await core.methods.status()
-      if (height > head.height) head = { height, headId: Buffer.from(headId, 'hex') }
+      const info = await loaded
       const backend = createBackend({
         version: version(),
         genesis,
