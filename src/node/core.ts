@@ -13,6 +13,7 @@ import { bareBin } from '../crypto/keys.ts'
 import { maySign } from '../engine/caution.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../engine/engine.ts'
+import type { ExecutedBlock } from '../ledger/blocks.ts'
 import type { Ledger } from '../ledger/state.ts'
 import { genesisHash as hashOf } from '../protocol/genesis.ts'
 import { systemClock } from '../ops/clock.ts'
@@ -137,7 +138,8 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
     wal.begin(ledger.height + 1)
     const pool = createVerifyPool({ threads: config.verifyThreads, maxCachedKeys: MAX_CACHED_KEYS, onFailure: (error) => events.failed(error) })
 
-    let stored: StoredHeader | null = null
+    /** What is told of a block once it is on disk. By then the next one may be on its way. */
+    const headers = new WeakMap<ExecutedBlock, StoredHeader>()
     const syncMetrics = createSyncMetrics(metrics)
     const peers = createPeers({
       engine,
@@ -161,7 +163,7 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
       signer,
       store(executed, certificate) {
         const commit = blockCommit(engine.ledger, executed, certificate)
-        stored = storedHeader(engine.ledger, executed, certificate, commit.body.length)
+        headers.set(executed, storedHeader(engine.ledger, executed, certificate, commit.body.length))
         return store.commit(commit)
       },
       clock,
@@ -180,8 +182,8 @@ export async function createCore({ paths, genesis, config }: CoreOptions, logger
             round: certificate.round,
             id: binToHex(executed.id).slice(0, 16),
           })
+          events.committed(blockView(headers.get(executed)!, certificate))
           peers.outgoing.committed(executed, certificate)
-          events.committed(blockView(stored!, certificate))
         },
         round(height, round, proposer) {
           observed.observeRound(round)

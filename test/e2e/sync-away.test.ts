@@ -73,6 +73,26 @@ for (const [verify, away] of [['full', 2_000], ['certificates', 300]] as const) 
   })
 }
 
+t.test('every block of a sync is announced as it is, one after the other, and not before it is stored', async (t) => {
+  const blocks = 40
+  const cluster = createCluster({ powers: [1_000_000, 1_000_000], params: { blockIntervalMs: INTERVAL_MS }, timeMs: Date.now() - blocks * INTERVAL_MS - 10_000, random: Math.random })
+  const { members, genesis } = cluster
+  const validators = members.map(({ dir }) => readKeyFile(dataDir(dir).validatorKey, 'ed25519'))
+  await writeChain([dataDir(members[0]!.dir).db], { genesis, validators, blocks, heartbeats: 2 })
+  try {
+    await cluster.start(0)
+    const head = await members[0]!.core!.block('latest')
+    // What it tells others of itself.
+    members[0]!.blocks.push(head!)
+    await cluster.start(1)
+    await until('it has caught up', () => heightOf(cluster, 1) >= blocks, 60_000)
+    t.same(members[1]!.blocks.map(({ height }) => height), Array.from({ length: blocks }, (_, i) => i + 1))
+    t.same(members[1]!.blocks.at(-1), head)
+  } finally {
+    await cluster.close()
+  }
+})
+
 t.test('a validator that was cut off leaves consensus, catches up, and takes part again, without a restart', async (t) => {
   const cluster = createCluster({ powers: [1, 1, 1, 1].map((power) => power * 1_000_000), params: { blockIntervalMs: INTERVAL_MS }, random: Math.random })
   const { members } = cluster
