@@ -2,6 +2,7 @@
 
 import type { Registry } from 'prom-client'
 import type { Backend } from './backend.ts'
+import type { BodyLimits } from './bodies.ts'
 import type { Rate } from './limiter.ts'
 import { MAX_BODY_BYTES } from './limits.ts'
 
@@ -16,6 +17,8 @@ export interface ApiOptions {
   readonly reads: Rate
   /** TCP connections, all kinds. */
   readonly maxConnections: number
+  /** Bodies of requests that are on their way or being answered, bytes. */
+  readonly bodies: BodyLimits
   readonly maxClients: number
   readonly maxFrameBytes: number
   /** Unsent bytes of one WebSocket client before it is dropped. */
@@ -37,6 +40,7 @@ export const DEFAULT_API_OPTIONS: ApiOptions = {
   writes: { perSecond: 1_000, burst: 1_000 },
   reads: { perSecond: 200, burst: 400 },
   maxConnections: 10_000,
+  bodies: { totalBytes: 128 * 1024 * 1024, perAddressBytes: 48 * 1024 * 1024 },
   maxClients: 1_000,
   maxFrameBytes: MAX_BODY_BYTES,
   maxBufferedBytes: 1024 * 1024,

@@ -17,6 +17,7 @@ const requestProblems = {
   unhealthy: { status: 503, text: 'A part of the node is not working.' },
   not_ready: { status: 503, text: 'The node is not ready.' },
   too_many_clients: { status: 503, text: 'No further WebSocket clients are taken at the moment.' },
+  busy: { status: 503, text: 'The node holds as many requests as it may at the moment.' },
   timeout: { status: 503, text: 'The node was too busy to answer in time.' },
 } as const
 

@@ -6,6 +6,7 @@ import websocket from '@fastify/websocket'
 import type { FastifyRequest } from 'fastify'
 import { fastify } from 'fastify'
 import { Failure } from '../ops/failure.ts'
+import { createBodyBudget } from './bodies.ts'
 import { answerClientError } from './client-error.ts'
 import { createRateLimiter } from './limiter.ts'
 import { MAX_BODY_BYTES } from './limits.ts'
@@ -124,6 +125,7 @@ function createApp(options: ApiOptions): App {
 /** What is checked before a body is read: the path, the method, the rate, whether we still take writes. */
 function admitRequests(app: App, { options, writeLimiter, draining }: ApiContext, methods: MethodTable): void {
   const readLimiter = createRateLimiter(options.reads)
+  const bodies = createBodyBudget(options.bodies)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SAFE_HEADERS)
     const isWrite = request.method === 'POST'
@@ -138,7 +140,17 @@ function admitRequests(app: App, { options, writeLimiter, draining }: ApiContext
     }
     if (request.ws && request.routeOptions.url !== '/v2/ws') throw new Problem('malformed', 'This resource does not speak WebSocket.')
     if (draining() && (isWrite || request.ws)) throw new Problem('draining')
+    if (!isWrite) return
+    const release = bodies.take(request.ip, bodySize(request))
+    if (release === null) throw new Problem('busy')
+    reply.raw.once('close', release)
   })
+}
+
+/** As much as the body may take; one that is too large is refused before it is read. */
+function bodySize({ headers }: FastifyRequest): number {
+  const declared = Number(headers['content-length'] ?? MAX_BODY_BYTES)
+  return declared <= MAX_BODY_BYTES ? declared : 0
 }
 
 /** Probes are cheap and must not fail because somebody else at the same address asks too much. */
