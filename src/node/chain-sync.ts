@@ -60,8 +60,10 @@ export interface SyncObserver {
 }
 
 export interface ChainSync {
-  /** @param proven a certificate was verified, not only claimed */
-  noteHead(peer: string, height: number, proven?: boolean): void
+  /** What a peer claims of itself. */
+  noteHead(peer: string, height: number): void
+  /** A peer has passed an announcement on: it need not have the block. @param proven its certificate was verified */
+  noteAnnounced(peer: string, height: number, proven: boolean): void
   forget(peer: string): void
   /** A block was committed: the next may follow. */
   committed(heartbeats: number): void
@@ -195,8 +197,7 @@ export function createChainSync(dependencies: ChainSyncDependencies): ChainSync 
     if (closed || !planner.isAsked(id)) return
     if (frames.length === 0) {
       observer.answered('empty')
-      planner.unanswered(id, 'empty', now())
-      peers.report(peer, 'no_blocks', EMPTY)
+      if (planner.unanswered(id, 'empty', now())) peers.report(peer, 'no_blocks', EMPTY)
       pump()
       return
     }
@@ -335,8 +336,9 @@ export function createChainSync(dependencies: ChainSyncDependencies): ChainSync 
   }
 
   return {
-    noteHead(peer, height, isProven = false) {
-      planner.noteHead(peer, height, now())
+    noteHead: (peer, height) => planner.noteHead(peer, height, now()),
+    noteAnnounced(peer, height, isProven) {
+      planner.noteHead(peer, height, now(), false)
       if (isProven) proven = Math.max(proven, height)
     },
     forget: (peer) => planner.forget(peer),

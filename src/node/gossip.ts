@@ -143,12 +143,12 @@ export function createGossip({ engine, runner, pool, assembler, sync, clock, obs
     const validators = validatorsAt(ledger, header.height)
     if (validators === null) {
       // In a later epoch the validators may be others: what we cannot judge we do not forward, but a hint it is.
-      sync.noteHead(from, header.height)
+      sync.noteAnnounced(from, header.height, false)
       return ignore('height')
     }
     const [valid] = await checkCertificates([{ certificate, validators }], genesisHash, pool)
     if (valid !== true) return reject('bad_certificate')
-    sync.noteHead(from, header.height, true)
+    sync.noteAnnounced(from, header.height, true)
     if (header.height !== engine.consensus.height) return ACCEPT
     const votes = certificate.signatures.map(({ validator, signature }): Vote => ({
       height: certificate.height,

@@ -6,7 +6,8 @@
 //     gap       asked of the best idle peer that claims it
 //
 // Peers say how far they are. A claim costs nothing, so it is only a reason to ask: a peer that claims a height and has
-// no block for it is believed no more than it has shown, for a while.
+// no block for it is believed no more than it has shown, for a while. Who passes an announcement on claims nothing: it may
+// be behind itself.
 
 import type { PeerScore } from './peer-score.ts'
 import { compareScores, newScore, scoreAnswer, scoreFailure, scoreLie } from './peer-score.ts'
@@ -58,8 +59,8 @@ export interface Fetched {
 }
 
 export interface Planner {
-  /** What a peer claims, or has shown. */
-  noteHead(peer: string, height: number, nowMs: number): void
+  /** What a peer claims; or, where it has only passed on what others announced, what it may have. */
+  noteHead(peer: string, height: number, nowMs: number, isClaim?: boolean): void
   /** It is gone. */
   forget(peer: string): void
   /** Highest height that a peer claims that is believed; 0 without one. */
@@ -70,8 +71,11 @@ export interface Planner {
   isAsked(id: number): boolean
   /** @returns those that were wanted: no other peer was faster */
   answered(id: number, fetched: readonly Fetched[], nowMs: number): Fetched[]
-  /** `empty`: it answered, without the block that it claims. `failed`: it refused, was cut off or too slow. */
-  unanswered(id: number, how: 'empty' | 'failed', nowMs: number): void
+  /**
+   * `empty`: it answered, without the block that it was asked for. `failed`: it refused, was cut off or too slow.
+   * @returns whether it has claimed that it has the block
+   */
+  unanswered(id: number, how: 'empty' | 'failed', nowMs: number): boolean
   /** It sent something wrong: nothing that it sent counts. @returns the heights that it had brought */
   accuse(peer: string, nowMs: number): number[]
   /** Bytes of blocks that are fetched and not committed. */
@@ -82,6 +86,8 @@ export interface Planner {
 
 interface PeerState {
   head: number
+  /** Highest height by its own word. */
+  claimed: number
   /** What it claims meanwhile does not count. */
   disbelievedUntilMs: number
   readonly score: PeerScore
@@ -180,11 +186,15 @@ export function createPlanner(limits: PlannerLimits = DEFAULT_PLANNER_LIMITS): P
 
   return {
     target,
-    noteHead(peer, height, nowMs) {
+    noteHead(peer, height, nowMs, isClaim = true) {
+      const claimed = isClaim ? height : 0
       const known = peers.get(peer)
       if (known === undefined) {
-        if (peers.size < limits.maxPeers) peers.set(peer, { head: height, disbelievedUntilMs: 0, score: newScore(), asks: 0 })
-      } else if (known.disbelievedUntilMs <= nowMs) known.head = Math.max(known.head, height)
+        if (peers.size < limits.maxPeers) peers.set(peer, { head: height, claimed, disbelievedUntilMs: 0, score: newScore(), asks: 0 })
+        return
+      }
+      known.claimed = Math.max(known.claimed, claimed)
+      if (known.disbelievedUntilMs <= nowMs) known.head = Math.max(known.head, height)
     },
     forget(peer) {
       for (const [id, ask] of asked) if (ask.peer === peer) asked.delete(id)
@@ -233,11 +243,13 @@ export function createPlanner(limits: PlannerLimits = DEFAULT_PLANNER_LIMITS): P
     unanswered(id, how, nowMs) {
       const ask = close(id)
       const state = ask === undefined ? undefined : peers.get(ask.peer)
-      if (ask === undefined || state === undefined) return
+      if (ask === undefined || state === undefined) return false
       scoreFailure(state.score, nowMs)
-      if (how === 'failed' && state.score.failures < MAX_SILENCES) return
-      state.head = Math.min(state.head, ask.first - 1)
-      state.disbelievedUntilMs = state.score.restUntilMs
+      if (how === 'empty' || state.score.failures >= MAX_SILENCES) {
+        state.head = Math.min(state.head, ask.first - 1)
+        state.disbelievedUntilMs = state.score.restUntilMs
+      }
+      return ask.first <= state.claimed
     },
     accuse(peer, nowMs) {
       for (const [id, ask] of asked) if (ask.peer === peer) close(id)

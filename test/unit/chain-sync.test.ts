@@ -173,6 +173,21 @@ t.test('a head that a peer claims and cannot serve is disbelieved, and charged',
   t.ok(node.reported.length > 0 && node.reported.every((one) => one.peer === 'liar' && one.reason === 'no_blocks' && one.penalty === 25), `${node.reported.length} times`)
 })
 
+t.test('a peer that passes announcements on while it is behind itself is asked, and not charged', async (t) => {
+  const behind: ScriptedPeer = (first, count) => CHAIN.frames.slice(0, 20).slice(first - 1, first - 1 + count)
+  const node = startSyncing({ genesis: CHAIN.genesis, peers: { behind, good: honest(CHAIN) } })
+  node.sync.noteHead('behind', 20)
+  for (let i = 0; i < 100; i++) {
+    node.sync.noteAnnounced('behind', HEAD, true)
+    await node.pass(200)
+  }
+  t.equal(node.height(), 20)
+  t.ok(node.results.includes('empty'))
+  t.same(node.reported, [])
+  node.sync.noteHead('good', HEAD)
+  t.ok(await node.until(() => node.height() === HEAD))
+})
+
 t.test('once consensus has decided a block here, a claim alone does not make this node late', async (t) => {
   const node = startSyncing({ genesis: CHAIN.genesis, peers: { liar: silent } })
   node.decide(CHAIN.blocks[0]!)
