@@ -61,20 +61,23 @@ export function createGossip({ engine, runner, pool, assembler, sync, clock, obs
     if (!bundle.ok) return reject(bundle.error)
     const { witness, signature, records } = bundle.value
     const nowMs = clock.nowMs()
-    const wanted: Heartbeat[] = []
+    const all: Heartbeat[] = []
+    const wanted: number[] = []
     for (let at = 0; at < records.length; at += HEARTBEAT_RECORD_SIZE) {
       const heartbeat = decodeHeartbeat(records.slice(at, at + HEARTBEAT_RECORD_SIZE), '')
       if (heartbeat === null) return reject('malformed')
       const reason = precheckHeartbeat(engine, heartbeat, nowMs)
-      if (reason === null) wanted.push(heartbeat)
+      if (reason === null) wanted.push(all.length)
       else observe('heartbeat', reason, 1)
+      all.push(heartbeat)
     }
     if (wanted.length === 0) return ignore('nothing_new')
-    const rows = rowsOf(wanted.map(({ record }) => record), genesisHash)
+    // What is not wanted here, too: others may want it, by their clocks, and whoever forwards a forged one pays for it.
+    const rows = rowsOf(all.map(({ record }) => record), genesisHash)
     const vouched = { message: bundleMessage(genesisHash, records), signature, key: tagKey('ed25519', witness) }
     const [[signed], { valid, hashes }] = await Promise.all([pool.signatures([vouched]), pool.heartbeats(rows)])
     if (signed !== true || !valid.every((bit) => bit === 1)) return reject('bad_signature')
-    const verified = wanted.map((heartbeat, i) => markVerified({ ...heartbeat, name: toBin(hashes.subarray(i * 64 + 32, i * 64 + 64)) }))
+    const verified = wanted.map((i) => markVerified({ ...all[i]!, name: toBin(hashes.subarray(i * 64 + 32, i * 64 + 64)) }))
     const verdicts = await runner.submit((ticket) => ({ kind: 'heartbeats', heartbeats: verified, ticket }))
     for (const verdict of verdicts) observe('heartbeat', verdict.accepted ? null : verdict.reason, 1)
     return verdicts.some(({ accepted }) => accepted) ? ACCEPT : ignore('nothing_new')
