@@ -9,7 +9,7 @@ import type { Connection, Stream } from './libp2p-types.ts'
 import type { NetworkLimits } from './limits.ts'
 import type { Peer, Peers } from './peers.ts'
 import type { Penalty } from './score.ts'
-import { decodeStatus, encodeStatus, MAX_STATUS_BYTES } from './status.ts'
+import { decodeStatus, encodeStatus, MAX_STATUS_READ_BYTES } from './status.ts'
 import type { Status } from './status.ts'
 import { exchange, finish, nextRequest, readFrames, StreamTimeoutError, writeFrame } from './streams.ts'
 import { protocolName } from './topics.ts'
@@ -63,7 +63,7 @@ export function createHandshake(dependencies: HandshakeDependencies): Handshake 
     try {
       const signal = AbortSignal.timeout(limits.handshakeTimeoutMs)
       const stream = await connection.newStream(PROTOCOL, { signal, maxOutboundStreams: 4 })
-      take(peer, await exchange(stream, encodeStatus(own()), MAX_STATUS_BYTES, limits.handshakeTimeoutMs))
+      take(peer, await exchange(stream, encodeStatus(own()), MAX_STATUS_READ_BYTES, limits.handshakeTimeoutMs))
     } catch (error) {
       if (error instanceof FrameError) charge(peer.id, 'garbage')
       else if (error instanceof StreamTimeoutError) charge(peer.id, 'slow')
@@ -82,7 +82,7 @@ export function createHandshake(dependencies: HandshakeDependencies): Handshake 
       return
     }
     asked.set(peer.id, count)
-    const reader = readFrames(stream, MAX_STATUS_BYTES)
+    const reader = readFrames(stream, MAX_STATUS_READ_BYTES)
     try {
       const status = await nextRequest(reader, limits.handshakeTimeoutMs)
       await writeFrame(stream, encodeFrame('chunk', encodeStatus(own())), limits.handshakeTimeoutMs)

@@ -16,6 +16,8 @@ const FORMAT = 1
 const FIXED_BYTES = 1 + 32 + 8 + 32
 const MAX_TEXT_BYTES = 64
 export const MAX_STATUS_BYTES = FIXED_BYTES + 2 * (1 + MAX_TEXT_BYTES)
+/** A later version may have more to say. */
+export const MAX_STATUS_READ_BYTES = 1_024
 /** Printable ASCII: it ends in logs and terminals. */
 const PRINTABLE = /^[\x20-\x7e]*$/
 

@@ -1,12 +1,14 @@
 // The core's side of the network: what other nodes send comes in here, and what they should know goes out.
 
 import { randomInt } from 'node:crypto'
-import { concatAll, toBin } from '../base/bytes.ts'
+import { concatAll, equalBytes, toBin } from '../base/bytes.ts'
 import type { ChainStore } from '../chain/store.ts'
 import type { KeyBin } from '../crypto/keys.ts'
+import { rawKey } from '../crypto/keys.ts'
 import { nodeKeyOfPeer } from '../crypto/peer-id.ts'
 import type { KeyPair } from '../crypto/sign.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { ExecutedBlock } from '../ledger/blocks.ts'
 import type { GossipVerdict } from '../network/gossip.ts'
 import type { RequestProtocol, Topic } from '../network/topics.ts'
 import type { Clock } from '../ops/clock.ts'
@@ -14,6 +16,7 @@ import type { Logger } from '../ops/logger.ts'
 import { decodeCertificate } from '../protocol/certificate.ts'
 import { compactProposal, encodeCompactProposal } from '../protocol/compact.ts'
 import { decodeHave, encodeHave } from '../protocol/have.ts'
+import { heartbeatWitness } from '../protocol/heartbeat.ts'
 import { MAX_BLOCK_HEARTBEATS } from '../protocol/limits.ts'
 import type { Reason } from '../protocol/reason.ts'
 import { encodeTransaction } from '../protocol/transaction.ts'
@@ -35,6 +38,9 @@ import type { VerifyPool } from './verify-pool.ts'
 
 /** A node compares what it has with a random peer's this often. */
 const COMPARE_EVERY_MS = 300
+/** Gossip with a new peer needs a moment to open. */
+const TELL_AGAIN_MS = 1_000
+const MAX_TOLD_AGAIN = 4_096
 const COMPARE_LIMITS = { maxBytes: 8 * 1024 * 1024, timeoutMs: 5_000 } as const
 /** A frame of heartbeats in an answer. */
 const MAX_FRAME_BYTES = 256 * 1024
@@ -71,6 +77,7 @@ export function createPeers(dependencies: PeersDependencies): Peers {
   const { engine, store, pool, port, witness, clock, logger, keyOf, verify, syncObserver, failed, observe } = dependencies
   const { genesisHash } = engine.ledger
   const connected: string[] = []
+  const recordsByName = new WeakMap<ExecutedBlock, ReadonlyMap<string, Uint8Array>>()
   let runner: Runner | null = null
   let timer: { cancel(): void } | null = null
   let comparing = false
@@ -96,6 +103,13 @@ export function createPeers(dependencies: PeersDependencies): Peers {
   /** A node that is alone encodes nothing. */
   function tell(topic: Topic, message: () => Uint8Array): void {
     if (connected.length > 0) port.publish(topic, message())
+  }
+
+  /** What came in while nobody was there to hear it. A follower has no turn of its own to put it into a block. */
+  function tellAgain(): void {
+    const own = rawKey(witness.publicKey, 'ed25519')
+    bundler.add(engine.heartbeats.reap(MAX_TOLD_AGAIN, 0, Infinity).filter(({ record }) => equalBytes(heartbeatWitness(record), own)))
+    for (const transaction of [...engine.governance.reap(), ...engine.transfers.reap(MAX_TOLD_AGAIN)]) tell('transfers', () => encodeTransaction(transaction))
   }
 
   /** Shows one peer what we have; it answers with what we lack. */
@@ -131,15 +145,21 @@ export function createPeers(dependencies: PeersDependencies): Peers {
     return have.value.height <= store.head ? announcementOf(have.value.height) : missingFor(engine, have.value)
   }
 
+  /** The records of a candidate by name, gathered once: a question of 32 bytes must not cost as much as a block. */
+  function recordsOf(executed: ExecutedBlock): ReadonlyMap<string, Uint8Array> {
+    let records = recordsByName.get(executed)
+    if (records === undefined) recordsByName.set(executed, (records = new Map(executed.block.body.heartbeats.map(({ name, record }) => [name, record]))))
+    return records
+  }
+
   /** Heartbeats by name: 32 bytes each, in the order asked. Null if one of them is not here. */
   function answerHeartbeats(data: Uint8Array): Uint8Array[] | null {
     if (data.length === 0 || data.length % 32 !== 0 || data.length / 32 > MAX_BLOCK_HEARTBEATS) return null
-    const candidates = new Map<string, Uint8Array>()
-    for (const executed of engine.candidates.values()) for (const { name, record } of executed?.block.body.heartbeats ?? []) candidates.set(name, record)
+    const candidates = [...engine.candidates.values()].flatMap((executed) => (executed === null ? [] : [recordsOf(executed)]))
     const records: Uint8Array[] = []
     for (let at = 0; at < data.length; at += 32) {
       const name = toBin(data.subarray(at, at + 32))
-      const record = engine.heartbeats.find(name)?.record ?? candidates.get(name)
+      const record = engine.heartbeats.find(name)?.record ?? candidates.find((each) => each.has(name))?.get(name)
       if (record === undefined) return null
       records.push(record)
     }
@@ -179,7 +199,10 @@ export function createPeers(dependencies: PeersDependencies): Peers {
       }
     },
     peerStatus(peer, { height }) {
-      if (!connected.includes(peer)) connected.push(peer)
+      if (!connected.includes(peer)) {
+        connected.push(peer)
+        if (connected.length === 1) clock.after(TELL_AGAIN_MS, tellAgain)
+      }
       sync.noteHead(peer, height)
       const nodeKey = nodeKeyOfPeer(peer)
       if (nodeKey !== null) deliver({ kind: 'head', nodeKey: toBin(nodeKey), height })

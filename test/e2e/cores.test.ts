@@ -93,3 +93,20 @@ t.test('a member that was away catches up by itself and proposes again', async (
     await cluster.close()
   }
 })
+
+t.test('what came in while a node was alone reaches the others when they come', async (t) => {
+  // The first decides alone; the second hardly ever proposes.
+  const cluster = createCluster({ powers: [1_000_000, 1], random: Math.random })
+  try {
+    await cluster.start(1)
+    const { core, blocks } = cluster.members[1]!
+    const network = { genesisHash: Buffer.from(core!.info.genesisHash, 'hex'), witness: Buffer.from(core!.info.witness, 'hex') }
+    const [verdict] = await core!.heartbeats(makeBeat(network, newLife()).row, [null])
+    t.ok(verdict?.accepted)
+    await cluster.start(0)
+    await until('a block with it', () => blocks.some(({ heartbeats }) => heartbeats === 1))
+    assertAgreement(t, cluster)
+  } finally {
+    await cluster.close()
+  }
+})

@@ -122,6 +122,16 @@ for (const [what, protocol, garbage] of [
   })
 }
 
+t.test('a status with more behind it, as a later version may send, is a status', async (t) => {
+  const node = await startNode({ name: 'younger' })
+  const villain = await newVillain()
+  const connection = await villain.dial(multiaddr(node.addresses[0]))
+  const stream = await connection.newStream('/pulse/status/1')
+  stream.send(encodeFrame('chunk', concat(STATUS, new Uint8Array(500))))
+  await until('the handshake is complete', () => has(node, villain))
+  t.same(node.network.why(villain.peerId.toString()), [])
+})
+
 t.test('a stream that ends before its request, or within it, is no offence: its sender may have died', async (t) => {
   const node = await startNode({ name: 'cut short' })
   const villain = await newVillain()
