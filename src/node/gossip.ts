@@ -26,6 +26,7 @@ import { decodeAnnouncement } from './announcement.ts'
 import type { Assembler } from './assembler.ts'
 import type { ChainSync } from './chain-sync.ts'
 import { FRAME } from './frames.ts'
+import { isBusy } from './ingress.ts'
 import type { Runner } from './runner.ts'
 import { checkCertificates } from './sync-check.ts'
 import type { VerifyPool } from './verify-pool.ts'
@@ -72,6 +73,8 @@ export function createGossip({ engine, runner, pool, assembler, sync, clock, obs
       all.push(heartbeat)
     }
     if (wanted.length === 0) return ignore('nothing_new')
+    // Each peer could fill the queue alone. What a proposal names and this node lacks, it asks for.
+    if (isBusy(pool, all.length, 'peer')) return ignore('busy')
     // What is not wanted here, too: others may want it, by their clocks, and whoever forwards a forged one pays for it.
     const rows = rowsOf(all.map(({ record }) => record), genesisHash)
     const vouched = { message: bundleMessage(genesisHash, records), signature, key: tagKey('ed25519', witness) }

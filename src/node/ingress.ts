@@ -56,8 +56,17 @@ export interface Ingress {
 
 const refused = (reason: Reason): ItemVerdict => ({ accepted: false, reason })
 
-/** Heartbeats whose signatures wait to be verified: some seconds of work. Behind more of them a new one would grow too old, and memory would fill. */
+/** Heartbeats whose signatures wait to be verified: memory would fill. */
 const MAX_WAITING = 32_768
+/** Clients that come behind others that wait for longer than this are told to come again: it costs less than to let them wait as well. */
+const MAX_CLIENT_DELAY_MS = 1_500
+/** Peers have their turn for longer: what they bring has been verified once, and nobody brings it again. */
+const MAX_PEER_DELAY_MS = 4_000
+
+/** Whether the threads that verify are behind with what came in: clients and peers alike add to that. */
+export function isBusy({ waiting, delayMs }: Pick<VerifyPool, 'waiting' | 'delayMs'>, count: number, from: 'client' | 'peer'): boolean {
+  return waiting + count > MAX_WAITING || delayMs > (from === 'client' ? MAX_CLIENT_DELAY_MS : MAX_PEER_DELAY_MS)
+}
 
 export function createIngress({ engine, runner, pool, clock, witness, limiters, observe, outgoing }: IngressDependencies): Ingress {
   const { genesisHash } = engine.ledger
@@ -80,7 +89,7 @@ export function createIngress({ engine, runner, pool, clock, witness, limiters, 
     const verdicts: ItemVerdict[] = new Array<ItemVerdict>(count)
     const candidates: { readonly position: number; readonly heartbeat: Heartbeat }[] = []
     const toVerify = new Uint8Array(rows.length)
-    const closed = draining ? 'draining' : pool.waiting + count > MAX_WAITING ? 'mempool_full' : null
+    const closed = draining ? 'draining' : isBusy(pool, count, 'client') ? 'mempool_full' : null
     for (let position = 0; position < count; position++) {
       const row = rows.subarray(position * HEARTBEAT_ROW_SIZE, (position + 1) * HEARTBEAT_ROW_SIZE)
       const checked = closed ?? precheck(row, vitals[position] ?? null, nowMs)

@@ -28,6 +28,8 @@ export interface VerifyResult {
 export interface VerifyPool {
   /** Heartbeats that wait for their turn, over all threads: who asks strangers for more should look here first. */
   readonly waiting: number
+  /** For how long the oldest of them has waited, ms: threads that share their cores with others are slower than they look. */
+  readonly delayMs: number
   /** @param rows n × 245 bytes: message ‖ signature. @param hashes false for who knows them already: then there are none */
   heartbeats(rows: Uint8Array, hashes?: boolean): Promise<VerifyResult>
   /** The same for what a proposal lacks: it goes before what clients and peers send. */
@@ -55,6 +57,8 @@ interface Batch {
   readonly rows: Uint8Array
   readonly valid: Uint8Array
   readonly hashes: Uint8Array
+  /** Monotonic ms. */
+  readonly atMs: number
   left: number
   readonly resolve: (result: VerifyResult) => void
 }
@@ -94,7 +98,7 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
     assert(Number.isInteger(count), 'rows are whole')
     if (count === 0) return Promise.resolve({ valid: new Uint8Array(0), hashes: new Uint8Array(0) })
     return new Promise((resolve) => {
-      const batch: Batch = { rows, valid: new Uint8Array(count), hashes: new Uint8Array(hashes ? count * 64 : 0), left: count, resolve }
+      const batch: Batch = { rows, valid: new Uint8Array(count), hashes: new Uint8Array(hashes ? count * 64 : 0), atMs: performance.now(), left: count, resolve }
       for (let row = 0; row < count; row++) {
         const shard = shards[rows[row * HEARTBEAT_ROW_SIZE + SHARD_BYTE]! % threads]!
         enqueue(shard, queueOf(shard), { kind: 'row', batch, row })
@@ -140,6 +144,10 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
   return {
     get waiting() {
       return shards.reduce((sum, shard) => sum + waitingOf(shard), 0)
+    },
+    get delayMs() {
+      const nowMs = performance.now()
+      return shards.reduce((longest, { waiting: [first] }) => (first?.kind === 'row' ? Math.max(longest, nowMs - first.batch.atMs) : longest), 0)
     },
     heartbeats: (rows, hashes = true) => verifyRows(rows, hashes, ({ waiting }) => waiting),
     urgentHeartbeats: (rows) => verifyRows(rows, true, ({ urgent }) => urgent),

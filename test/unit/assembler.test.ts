@@ -25,6 +25,7 @@ import { build, commit, sorted, transferOn } from './ledger-fixture.ts'
 function poolOf(areValid: () => boolean): VerifyPool {
   return {
     waiting: 0,
+    delayMs: 0,
     signatures: (items) => Promise.resolve(items.map(() => areValid())),
     heartbeats: () => Promise.reject(new Error('the chain waits for these')),
     urgentHeartbeats(rows) {

@@ -22,6 +22,7 @@ const NOW_MS = GENESIS_TIME_MS + 2_000
 
 const pool: VerifyPool = {
   waiting: 0,
+  delayMs: 0,
   async heartbeats(rows) {
     const count = rows.length / HEARTBEAT_ROW_SIZE
     const valid = new Uint8Array(count)

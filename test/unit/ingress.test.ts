@@ -26,10 +26,11 @@ const NOW_MS = GENESIS_TIME_MS + 1_000
 const NOW_S = NOW_MS / 1_000
 
 /** Verifies right here, and counts what it is asked. */
-function localPool() {
+function localPool(waiting: number, delayMs: number) {
   let asked = 0
   const pool: VerifyPool = {
-    waiting: 0,
+    waiting,
+    delayMs,
     async heartbeats(rows) {
       const count = rows.length / HEARTBEAT_ROW_SIZE
       asked += count
@@ -59,16 +60,19 @@ interface Options {
   readonly perSecond?: number
   readonly burst?: number
   readonly enrolled?: boolean
+  /** Of the threads that verify. */
+  readonly waiting?: number
+  readonly delayMs?: number
 }
 
 const { hash: HASH, ...network } = networkOf()
 
 /** A door before a real engine: height 1 holds a heartbeat of device 0, with sequence 10 at NOW_S, and pays it. */
-function door({ mempool = {}, perSecond = 1_000, burst = 1_000, enrolled = false }: Options = {}) {
+function door({ mempool = {}, perSecond = 1_000, burst = 1_000, enrolled = false, waiting = 0, delayMs = 0 }: Options = {}) {
   const started: Ledger = grow(network.ledger(), { heartbeats: [beatBy(keysOf(0), HASH, { timestampS: NOW_S, sequence: 10 })] })
   const ledger: Ledger = enrolled ? { ...started, params: { ...started.params, enrolled } } : started
   const engine = createEngine({ ledger, headCertificate: null, self: null, mempool: { ...DEFAULT_MEMPOOL_LIMITS, ...mempool }, signedHeight: 0, trusted: true })
-  const { pool, asked } = localPool()
+  const { pool, asked } = localPool(waiting, delayMs)
   const observed: string[] = []
   const told: { heartbeats: Heartbeat[]; transactions: Transaction[] } = { heartbeats: [], transactions: [] }
   let nowMs = NOW_MS + 1_000
@@ -115,6 +119,15 @@ t.test('an accepted heartbeat waits, is told to peers, and is answered with its 
   t.strictSame(waiting.record, accepted.subarray(64))
   t.strictSame(at.told.heartbeats, [waiting])
   t.strictSame(at.observed, ['heartbeat accepted 1'])
+})
+
+t.test('nothing is verified behind too many others, or behind others that wait too long', async (t) => {
+  for (const [busy, free] of [[{ waiting: 32_768 }, { waiting: 32_767 }], [{ delayMs: 1_501 }, { delayMs: 1_500 }]]) {
+    const at = door(busy)
+    t.strictSame(await codes(at, row(1)), ['mempool_full'])
+    t.equal(at.asked(), 0)
+    t.strictSame(await codes(door(free), row(1)), ['accepted'])
+  }
 })
 
 t.test('every heartbeat gets the verdict that fits, from cheap to costly', async (t) => {
@@ -202,7 +215,7 @@ t.test('a node that drains refuses all', async (t) => {
 })
 
 t.test('a runner that has stopped answers for nobody', async (t) => {
-  const { pool } = localPool()
+  const { pool } = localPool(0, 0)
   const { engine } = door()
   const ingress = createIngress({
     engine, pool, witness: rawKeyOf(WITNESS), observe: () => {},

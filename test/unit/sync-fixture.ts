@@ -65,6 +65,7 @@ function inlinePool(): { pool: VerifyPool; verified: () => number } {
   const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
   const pool: VerifyPool = {
     waiting: 0,
+    delayMs: 0,
     heartbeats(rows) {
       const count = rows.length / HEARTBEAT_ROW_SIZE
       const valid = new Uint8Array(count)

@@ -74,6 +74,16 @@ t.test('signatures get the verdicts that they would get here', async (t) => {
   t.strictSame(await Promise.all(ITEMS.map((item) => pool.signatures([item]))), expected.map((valid) => [valid]))
 })
 
+t.test('what waits is counted, with the age of the oldest', async (t) => {
+  const pool = poolOf(t, 1)
+  t.same([pool.waiting, pool.delayMs], [0, 0])
+  const asked = [pool.heartbeats(concat(...MIXED)), pool.heartbeats(concat(...MIXED))]
+  t.equal(pool.waiting, 2 * MIXED.length)
+  t.ok(pool.delayMs > 0)
+  await Promise.all(asked)
+  t.same([pool.waiting, pool.delayMs], [0, 0])
+})
+
 t.test('batches that overlap do not mix', async (t) => {
   const pool = poolOf(t, 2)
   const expected = MIXED.map(direct)
