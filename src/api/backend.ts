@@ -56,6 +56,8 @@ export type NodeEvent = { readonly type: 'block'; readonly block: BlockView } | 
 export interface Backend {
   readonly node: NodeInfo
   nowMs(): number
+  /** Of libp2p: multiaddrs with the peer id. */
+  addresses(): readonly string[]
 
   /**
    * @param batch n × 245 bytes: message (181) ‖ signature (64). Its memory is its own and may be transferred

@@ -10,6 +10,8 @@ const TIMEOUT_MS = 5_000
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 export interface AdminClient {
+  /** API of the node. */
+  url(): Promise<string>
   peers(): Promise<ReturnType<AdminHandlers['peers']>>
   why(id: string): Promise<readonly string[]>
   ban(id: string, seconds: number, reason: string): Promise<void>
@@ -21,6 +23,7 @@ export interface AdminClient {
 export function createAdminClient(dataDir: string): AdminClient {
   const call = (method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> => ask(dataDir, method, path, body)
   return {
+    url: async () => ((await call('GET', '/node')) as ReturnType<AdminHandlers['node']>).url,
     peers: async () => (await call('GET', '/peers')) as ReturnType<AdminHandlers['peers']>,
     why: async (id) => ((await call('GET', `/peers/why?id=${encodeURIComponent(id)}`)) as { reasons: string[] }).reasons,
     ban: async (id, seconds, reason) => void (await call('POST', '/peers/ban', { id, seconds, reason })),
@@ -74,5 +77,5 @@ function unreachable(dataDir: string, error: NodeJS.ErrnoException): Failure {
   }
   const gone = error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ENOTDIR'
   const cause = gone ? `No node runs in ${dataDir}` : `The node in ${dataDir} does not answer (${error.code ?? error.message})`
-  return new Failure('unreachable', cause, 'Start it with pulse-node start, or name another directory with --data-dir.', { cause: error })
+  return new Failure('unreachable', cause, 'Start it with pulse-node start, or name another node with --data-dir or --url.', { cause: error })
 }

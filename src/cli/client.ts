@@ -33,13 +33,25 @@ export interface NodeClient {
   sendTransaction(message: Uint8Array, signature: Uint8Array): Promise<string>
 }
 
-/** Of the node named by `--url`, else of the one that the configuration describes. @throws Failure('config') */
-export function clientUrl(run: Pick<Run, 'env' | 'options'>): string {
+/** What a data directory is named for: the node that runs in it, or keys. Then any node of the network will do. */
+export type DataDirUse = 'node' | 'keys'
+
+/** Of the node named by `--url`, else of the one that runs in the data directory. @throws Failure `config`, or `unreachable` if none runs there */
+export async function clientUrl(run: Pick<Run, 'env' | 'options'>, use: DataDirUse = 'node'): Promise<string> {
   const url = textOption(run.options, 'url')
-  return url === undefined ? localUrl(configOf(run).config) : checkedUrl(url)
+  if (url !== undefined) return checkedUrl(url)
+  const { config, origins } = configOf(run)
+  const { createAdminClient } = await import('./admin.ts')
+  try {
+    return await createAdminClient(config.dataDir).url()
+  } catch (error) {
+    // Where nobody has named a directory, whatever listens at the usual place is meant; otherwise its answers would mislead.
+    if (use === 'keys' || origins.dataDir.layer === 'default') return localUrl(config)
+    throw error
+  }
 }
 
-export const clientOf = (run: Run): NodeClient => createClient(clientUrl(run), run.fetch)
+export const clientOf = async (run: Run, use?: DataDirUse): Promise<NodeClient> => createClient(await clientUrl(run, use), run.fetch)
 
 /** Where a node with this configuration is reached from its own machine. */
 export function localUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {

@@ -110,7 +110,7 @@ function permissions({ root, nodeKey, validatorKey, lastSigned }: DataDir, probe
 function network({ genesis }: DataDir): Finding {
   try {
     const { network, validators } = readGenesis(genesis)
-    return { check: 'genesis', verdict: 'ok', text: `Network ${network}, ${validators.length} validators.` }
+    return { check: 'genesis', verdict: 'ok', text: `Network ${network}, ${validators.length} ${validators.length === 1 ? 'validator' : 'validators'}.` }
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     return { check: 'genesis', verdict: 'fail', text: `${error.message}. ${error.remedy}` }

@@ -1,7 +1,8 @@
 // What a data directory says about its node, without its secrets.
 
 import { binToHex, toHex } from '../base/bytes.ts'
-import { bareHex, keyBinToText, keyToText } from '../crypto/keys.ts'
+import { bareHex, keyBinToText, keyToText, rawKey } from '../crypto/keys.ts'
+import { peerIdOf } from '../crypto/peer-id.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { genesisHash } from '../protocol/genesis.ts'
 import type { NodeKeys } from './network.ts'
@@ -19,6 +20,8 @@ export interface NodeFacts {
   readonly development: boolean
   readonly genesisHash: string
   readonly nodeKey: PublicKeyFacts
+  /** Of libp2p, made from the node key. */
+  readonly peerId: string
   readonly validatorKey: PublicKeyFacts
   /** True if the genesis lists the validator key. */
   readonly validator: boolean
@@ -34,6 +37,7 @@ export function describeNode({ genesis, node, validator }: NodeKeys & { genesis:
     development: genesis.params.development,
     genesisHash: toHex(genesisHash(genesis)),
     nodeKey,
+    peerId: peerIdOf(rawKey(node.publicKey, 'ed25519')),
     validatorKey,
     validator: genesis.validators.some(({ key }) => binToHex(key) === validatorKey.hex),
     registrars: genesis.registrars.map(keyBinToText),
@@ -49,6 +53,7 @@ export function nodeRecord(facts: NodeFacts & { dataDir: string }): string {
     ['genesis', facts.genesisHash],
     ['node key', facts.nodeKey.key],
     ['', facts.nodeKey.hex],
+    ['peer id', facts.peerId],
     ['validator key', facts.validatorKey.key],
     ['', facts.validatorKey.hex],
     ['validator', facts.validator ? 'yes' : 'not in the genesis: see pulse-node validators'],

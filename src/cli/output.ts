@@ -22,7 +22,7 @@ const BORDERLESS = Object.fromEntries(LINES.map((name) => [name, '']))
 
 type Cell = string | number | bigint
 
-/** Names and values in two columns, without lines. Values that are too wide are broken. */
+/** Names and values in two columns, without lines. Values that are too wide are broken: sentences between words, keys anywhere. */
 export function record(entries: readonly (readonly [name: string, value: Cell])[]): string {
   const nameWidth = Math.max(...entries.map(([name]) => name.length)) + 2
   const table = new Table({
@@ -30,9 +30,11 @@ export function record(entries: readonly (readonly [name: string, value: Cell])[
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
     colWidths: [nameWidth, WIDTH - nameWidth],
     wordWrap: true,
-    wrapOnWordBoundary: false,
   })
-  for (const [name, value] of entries) table.push([name, printable(value)])
+  for (const [name, value] of entries) {
+    const content = printable(value)
+    table.push([name, { content, wrapOnWordBoundary: content.split(' ').every((word) => word.length <= WIDTH - nameWidth) }])
+  }
   return trimmed(table.toString())
 }
 
@@ -79,6 +81,8 @@ export function progressBar(io: Pick<Io, 'errIsTerminal'>, what: string, unit: s
     clearOnComplete: true,
     stopOnComplete: false,
     etaBuffer: 50,
+    // Not a number before anything has been done.
+    formatTime: (seconds) => (Number.isFinite(seconds) ? secondsText(Math.round(seconds)) : '…'),
   })
   let started = false
   return {

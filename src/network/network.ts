@@ -102,6 +102,8 @@ export interface Network {
   publish(topic: Topic, data: Uint8Array): Promise<void>
   /** Asks a peer. The iteration throws RequestError. */
   request(peer: string, protocol: RequestProtocol, data: Uint8Array, options?: RequestOptions): AsyncIterable<Uint8Array>
+  /** At which it listens, or which it announces: multiaddrs with its peer id. Empty before it has started. */
+  addresses(): string[]
   /** Those with a completed handshake. */
   peers(): PeerInfo[]
   seeds(): SeedState[]
@@ -294,6 +296,8 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
     for (const peer of peers.met()) store.seen(peer.id, peer.addresses)
   }
 
+  const addresses = (): string[] => node.getMultiaddrs().map(String)
+
   return {
     peerId: ownPeer,
     async start() {
@@ -305,7 +309,7 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
       timer = clock.every(TICK_MS, tick)
       seeds.start()
       keeper.tick()
-      const multiaddrs = node.getMultiaddrs().map(String)
+      const multiaddrs = addresses()
       const knownPeers = store.peers().length
       logger.info('Network started', { peer: ownPeer, addresses: multiaddrs, seeds: options.seeds.length, knownPeers })
       return { peerId: ownPeer, multiaddrs }
@@ -322,6 +326,7 @@ export async function createNetwork(options: NetworkOptions, dependencies: Netwo
       await gossip.publish(topic, data)
     },
     request: (peer, protocol, data, requestOptions) => reqresp.request(peer, protocol, data, requestOptions),
+    addresses,
     peers: () => peers.met().map(info),
     seeds: () => seeds.states(),
     report: (peer, reason, penalty) => report(peer, reason, penalty),

@@ -44,6 +44,8 @@ interface Seed {
   peer: string | null
   failures: number
   isSelf: boolean
+  /** It took the last dial. */
+  answered: boolean
   wasConnected: boolean
   timer: Timer | null
 }
@@ -62,7 +64,7 @@ export function createSeeds(texts: readonly string[], dependencies: SeedsDepende
     if (address === null) {
       logger.warn('Seed left out: not an address that can be dialled', { seed: text })
     } else if (!seeds.some((seed) => seed.address.text === address.text)) {
-      seeds.push({ address, peer: address.peer, failures: 0, isSelf: address.peer === ownPeer, wasConnected: false, timer: null })
+      seeds.push({ address, peer: address.peer, failures: 0, isSelf: address.peer === ownPeer, answered: false, wasConnected: false, timer: null })
     }
   }
 
@@ -77,12 +79,18 @@ export function createSeeds(texts: readonly string[], dependencies: SeedsDepende
       return
     }
     if (seed.wasConnected) logger.info('Seed lost', { seed: seed.address.text })
+    else if (seed.answered) {
+      seed.answered = false
+      fail(seed, 'it hangs up at once: this node may be banned there, or belong to another network')
+      return
+    }
     seed.wasConnected = false
     const dialled = await attempt(seed)
     if (!running) return
     switch (dialled.result) {
       case 'ok':
         seed.peer = dialled.peer
+        seed.answered = true
         again(seed, CHECK_MS)
         return
       case 'self':
@@ -94,10 +102,14 @@ export function createSeeds(texts: readonly string[], dependencies: SeedsDepende
         again(seed, MAX_BACKOFF_MS)
         return
       case 'failed':
-        seed.failures++
-        if (seed.failures === 1) logger.warn('Seed not reached, trying on', { seed: seed.address.text, error: dialled.error })
-        again(seed, backoffMs(seed.failures, random()))
+        fail(seed, dialled.error)
     }
+  }
+
+  function fail(seed: Seed, error: string): void {
+    seed.failures++
+    if (seed.failures === 1) logger.warn('Seed not reached, trying on', { seed: seed.address.text, error })
+    again(seed, backoffMs(seed.failures, random()))
   }
 
   async function attempt(seed: Seed): Promise<Awaited<ReturnType<Dial>>> {
@@ -114,6 +126,7 @@ export function createSeeds(texts: readonly string[], dependencies: SeedsDepende
   function up(seed: Seed): void {
     if (!seed.wasConnected) logger.info('Seed connected', { seed: seed.address.text, failures: seed.failures })
     seed.wasConnected = true
+    seed.answered = false
     seed.failures = 0
   }
 

@@ -19,15 +19,17 @@ export interface BackendDependencies {
   readonly clock: Clock
   readonly readiness: () => Readiness
   readonly peers: Backend['peers']
+  readonly addresses: Backend['addresses']
   readonly subscribe: Backend['subscribe']
 }
 
-export function createBackend({ version, genesis, info, core, clock, readiness, peers, subscribe }: BackendDependencies): Backend {
+export function createBackend({ version, genesis, info, core, clock, readiness, peers, addresses, subscribe }: BackendDependencies): Backend {
   const startedMs = clock.monotonicMs()
   const status = async (): Promise<Status> => ({ ...(await core.status()), ...mutable(readiness()), uptimeMs: Math.round(clock.monotonicMs() - startedMs) })
   return {
     node: { version, network: genesis.network, ...info },
     nowMs: () => clock.nowMs(),
+    addresses,
     submitHeartbeats: (batch, vitals) => core.heartbeats(batch, vitals),
     submitTransaction: (message, signature) => core.submitTransaction(message, signature),
     submitEncodedTransaction: (bytes) => core.submitEncodedTransaction(bytes),

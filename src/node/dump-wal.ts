@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { binToHex, readUint32, readUint64 } from '../base/bytes.ts'
 import { readSegment } from '../chain/wal.ts'
 import { dataDir as pathsOf } from '../ops/datadir.ts'
+import { Failure } from '../ops/failure.ts'
 import { decodeProposal, PROPOSAL_SIZE } from '../protocol/proposal.ts'
 import { decodeVote, VOTE_SIZE } from '../protocol/vote.ts'
 import { decodeTimer, WAL_KIND } from './wal-codec.ts'
 
-/** @param height all heights if absent. @throws Failure if a segment cannot be read */
+/** @param height all heights if absent. @throws Failure if there is no node, or a segment cannot be read */
 export function* dumpWal(dataDir: string, height?: number): Generator<Record<string, unknown>> {
-  const { wal } = pathsOf(dataDir)
+  const { wal, genesis } = pathsOf(dataDir)
+  if (!existsSync(genesis)) throw new Failure('config', `There is no node in ${dataDir}`, 'Name its data directory with --data-dir.')
   const names = existsSync(wal) ? readdirSync(wal).filter((name) => name.endsWith('.wal')).sort() : []
   for (const name of names) {
     const own = Number(name.slice(0, -4))

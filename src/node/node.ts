@@ -82,6 +82,7 @@ export async function createNode({ config, genesis, logger, env = {} }: NodeOpti
         core: core.methods,
         clock,
         peers: () => (network?.peers() ?? []).map(({ reasons: charges, ...peer }) => ({ ...peer, reasons: [...charges] })),
+        addresses: () => network?.addresses() ?? [],
         readiness() {
           const all = [...reasons.own, ...reasons.core]
           return { ready: all.length === 0, reasons: all }
@@ -98,7 +99,7 @@ export async function createNode({ config, genesis, logger, env = {} }: NodeOpti
       api = await createApi(apiOptions(config), { backend, logger: pinoLike(logger.child('api')), registry: metrics.registry })
       const listening = await api.listen()
       network = await joining
-      admin = createAdmin({ path: adminSocketOf(paths.root), handlers: adminHandlers(network) })
+      admin = createAdmin({ path: adminSocketOf(paths.root), handlers: adminHandlers(network, listening.url) })
       await admin.listen()
       reasons.own = []
       return listening
@@ -131,7 +132,8 @@ export async function createNode({ config, genesis, logger, env = {} }: NodeOpti
   return { start, stop, failed: core.failed.then(asFailure), progress }
 }
 
-const adminHandlers = (network: Network): AdminHandlers => ({
+const adminHandlers = (network: Network, url: string): AdminHandlers => ({
+  node: () => ({ url }),
   peers: () => ({ peers: network.peers(), bans: network.bans() }),
   why: (id) => network.why(id),
   ban: (id, seconds, reason) => network.ban(id, seconds, reason),

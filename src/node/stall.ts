@@ -1,6 +1,8 @@
 // Notices that this node does not go on, and says why: it catches up, or too few validators are heard for a quorum.
 // A network without life is quiet, and that is no stall.
 
+import type { Bin } from '../base/bytes.ts'
+import { binToHex } from '../base/bytes.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Clock } from '../ops/clock.ts'
 import type { Logger } from '../ops/logger.ts'
@@ -13,6 +15,9 @@ const STALLED_MS = 5_000
 const TICK_MS = 500
 /** Rounds, ours and those before it, whose voters count as heard. */
 const ROUNDS_HEARD = 2
+/** Validators that a reason names, by so many hex digits of their keys. */
+const MAX_NAMED = 4
+const SHORT_LENGTH = 8
 
 /** `The node catches up: height 120 of 2000, ready in about 35 s.` */
 function catchingUp(height: number, target: number, { etaS }: Progress): string {
@@ -32,14 +37,14 @@ export function createStallWatch(engine: Engine, sync: () => SyncStatus, clock: 
   let timer: { cancel(): void } | null = null
   let stalled = false
 
-  function heardPower(): number {
-    const { votes, validators, round, self } = engine.consensus
+  function heardValidators(): Set<Bin> {
+    const { votes, round, self } = engine.consensus
     const heard = new Set(self === null ? [] : [self])
     for (const [each, { prevote, precommit }] of votes.rounds) {
       if (each <= round - ROUNDS_HEARD) continue
       for (const key of [...prevote.votes.keys(), ...precommit.votes.keys()]) heard.add(key)
     }
-    return validators.reduce((sum, { key, power }) => sum + (heard.has(key) ? power : 0), 0)
+    return heard
   }
 
   function isStalled(): boolean {
@@ -58,10 +63,17 @@ export function createStallWatch(engine: Engine, sync: () => SyncStatus, clock: 
   }
 
   function stallReason(): string {
-    const total = totalPower(engine.consensus.validators)
-    const heard = heardPower()
-    const why = isQuorum(heard, total) ? 'its rounds do not agree yet' : `validators with ${heard} of ${total} power are heard, more than two thirds are needed`
-    return `Height ${height} is not decided: ${why}.`
+    const { validators } = engine.consensus
+    const heard = heardValidators()
+    const total = totalPower(validators)
+    const silent = validators.filter(({ key }) => !heard.has(key)).sort((a, b) => b.power - a.power)
+    const heardPower = total - totalPower(silent)
+    if (isQuorum(heardPower, total)) return `Height ${height} is not decided: its rounds do not agree yet.`
+    const named = silent.slice(0, MAX_NAMED).map(({ key }) => binToHex(key).slice(0, SHORT_LENGTH)).join(', ')
+    const more = silent.length > MAX_NAMED ? ` and ${silent.length - MAX_NAMED} more` : ''
+    // Rounded down: two thirds exactly are too few, and must not look like more.
+    const percent = Math.floor((1_000 * heardPower) / total) / 10
+    return `Height ${height} is not decided: validators with ${percent} % of the power are heard, more than two thirds are needed. Not heard: ${named}${more}.`
   }
 
   return {

@@ -1,5 +1,6 @@
 // Administration of a running node: HTTP on a unix socket in its data directory, for nobody but the user that runs it (0600).
 //
+//   GET  /node               {url}
 //   GET  /peers              {peers, bans}
 //   GET  /peers/why?id=…     {id, reasons}
 //   POST /peers/ban          {id, seconds, reason}   -> the same
@@ -28,6 +29,8 @@ export interface AdminBan {
 }
 
 export interface AdminHandlers {
+  /** Where its API is reached from this machine. */
+  node(): { readonly url: string }
   peers(): { readonly peers: readonly { readonly id: string }[]; readonly bans: readonly AdminBan[] }
   /** What is known against a peer, one line each. */
   why(id: string): readonly string[]
@@ -166,6 +169,9 @@ async function answer(handlers: AdminHandlers, request: IncomingMessage, respons
 async function route(handlers: AdminHandlers, request: IncomingMessage): Promise<unknown> {
   const { pathname, searchParams } = urlOf(request)
   switch (pathname) {
+    case '/node':
+      expectMethod(request, 'GET')
+      return handlers.node()
     case '/peers':
       expectMethod(request, 'GET')
       return handlers.peers()

@@ -23,6 +23,7 @@ function recorder(): Recorded {
   return {
     calls,
     handlers: {
+      node: () => ({ url: 'http://127.0.0.1:8090' }),
       peers: () => ({ peers: [{ id: ID }], bans: [{ peer: ID, untilMs: 5, reason: 'noise' }] }),
       why: (id) => [`${id} was loud`],
       ban: (...args) => void calls.push(['ban', ...args]),

@@ -103,6 +103,7 @@ export function fakeBackend(overrides: Partial<Backend> = {}): FakeBackend {
       policy: { heartbeatsPerSecond: 2, transfersPerSecond: 10, burst: 20 },
     },
     nowMs: () => NOW_MS,
+    addresses: () => ['/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWBsurHKRRSPUBo4PEp1R5x3jC3noz2WuhYy9tuFiWMsWJ'],
     async submitHeartbeats(batch, vitals) {
       const heartbeats = vitals.map((_, i) => toHex(batch.subarray(i * SUBMISSION_SIZE, (i + 1) * SUBMISSION_SIZE)))
       submitted.push({ heartbeats, vitals })

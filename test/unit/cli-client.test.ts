@@ -1,8 +1,11 @@
 import t from 'tap'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromHex } from '../../src/base/bytes.ts'
 import { transactionFromMessage } from '../../src/protocol/transaction.ts'
 import { verifySignature } from '../../src/crypto/verify.ts'
+import { adminSocketOf, createAdmin } from '../../src/ops/admin.ts'
 import { EXIT_CODES } from '../../src/ops/failure.ts'
 import { localUrl } from '../../src/cli/client.ts'
 import { fakeNode, problem, runCli } from './cli-support.ts'
@@ -10,7 +13,8 @@ import { fakeNode, problem, runCli } from './cli-support.ts'
 const HEX = 'ab'.repeat(32)
 const KEY = 'z6MkqATfU7LsubuqzJNy58YJG8Riojaypq745C8AFFt866Sf'
 
-const NODE = { version: '0.1.0', network: 'pulse-dev', genesisHash: HEX, development: true, witness: HEX, validator: HEX, params: {}, nowMs: 0, limits: {} }
+const PEER = '12D3KooWBsurHKRRSPUBo4PEp1R5x3jC3noz2WuhYy9tuFiWMsWJ'
+const NODE = { version: '0.1.0', network: 'pulse-dev', genesisHash: HEX, development: true, witness: HEX, validator: HEX, params: {}, nowMs: 0, limits: {}, peerId: PEER, addresses: [`/ip4/192.0.2.1/tcp/4001/p2p/${PEER}`] }
 const STATUS = {
   ready: true, reasons: [], syncing: false, sync: null, uptimeMs: 1, height: 41, headId: HEX, timestampMs: 1_780_000_000_000, stateRoot: HEX, supply: '410000000001', reward: '10000000000',
   cumulativeLifePpm: '1', consensus: { height: 42, round: 0, step: 'propose' }, lives: 3, accounts: 3, mempool: { heartbeats: 2, transactions: 1, bytes: 600 },
@@ -29,7 +33,7 @@ const ACCOUNT = {
 t.test('status, block and account are tables for people within 80 columns', async (t) => {
   const { fetch } = fakeNode({ 'GET /v2/node': NODE, 'GET /status': STATUS, 'GET /v2/blocks/latest': BLOCK, [`GET /v2/accounts/${KEY}`]: ACCOUNT })
   const cases: [string[], RegExp[]][] = [
-    [['status'], [/^height +41$/m, /^supply +4100\.00000001 PULSE$/m, /^network +pulse-dev \(development\)$/m, /^ready +yes$/m]],
+    [['status'], [/^height +41$/m, /^reached at +\/ip4\/192\.0\.2\.1\/tcp\/4001$/m, new RegExp(`^peer id +${PEER}$`, 'm'), /^supply +4100\.00000001 PULSE$/m, /^network +pulse-dev \(development\)$/m, /^ready +yes$/m]],
     [['block'], [/^height +41$/m, /^weight +1\.200001$/m, /^reward +100 PULSE$/m, /^time +2026-05-28 20:26:40 UTC$/m]],
     [['account', KEY], [/^balance +1\.5 PULSE$/m, /^available +0\.5 PULSE$/m, /^next nonce +5$/m, /^streak +61 s$/m]],
   ]
@@ -136,4 +140,21 @@ t.test('simulated hearts are refused by networks that are not for development', 
     t.match(err, /development networks only/i)
   }
   t.notOk(node.requests.some(({ method }) => method === 'POST'))
+})
+
+t.test('a data directory that is named is that of a node that runs, wherever it listens', async (t) => {
+  const { fetch, requests } = fakeNode({ 'GET /v2/node': NODE, 'GET /status': STATUS })
+  const dir = mkdtempSync(join(tmpdir(), 'pulse-client-'))
+  t.teardown(() => rmSync(dir, { recursive: true }))
+  const silent = await runCli(['status', '--data-dir', dir], { fetch })
+  t.match(silent, { code: EXIT_CODES.unreachable, err: /No node runs in .*--url/ })
+  t.same(requests, [], 'nobody else is asked')
+
+  const nothing = { peers: () => ({ peers: [], bans: [] }), why: () => [], ban: () => {}, unban: () => false }
+  const admin = createAdmin({ path: adminSocketOf(dir), handlers: { ...nothing, node: () => ({ url: 'http://127.0.0.1:8090' }) } })
+  await admin.listen()
+  t.teardown(() => admin.close())
+  t.match((await runCli(['status', '--data-dir', dir], { fetch })).out, /^node +http:\/\/127\.0\.0\.1:8090, /m)
+  t.match((await runCli(['status', '--data-dir', dir, '--url', 'http://127.0.0.1:8099'], { fetch })).out, /^node +http:\/\/127\.0\.0\.1:8099, /m)
+  t.match(await runCli(['dump-wal', '--data-dir', dir]), { code: EXIT_CODES.config, err: /There is no node in/ })
 })

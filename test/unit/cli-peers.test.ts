@@ -30,6 +30,7 @@ async function running(t: Test): Promise<Running> {
   const admin = createAdmin({
     path: adminSocketOf(dataDir),
     handlers: {
+      node: () => ({ url: 'http://127.0.0.1:8080' }),
       peers: () => ({ peers: PEERS, bans: [{ peer: BANNED, untilMs: 1_790_000_000_000, reason: 'noise' }] }),
       why: (peer) => (peer === STRANGER ? [] : ['2026-11-20T00:00:00.000Z -20 invalid_message', '2026-11-20T00:00:01.000Z -5 slow']),
       ban: (...args) => void calls.push(['ban', ...args]),

@@ -76,6 +76,16 @@ t.test('a seed that is up is left alone; when it is lost it is dialled again, fr
   t.same(lines, ['Seed connected', 'Seed lost', 'Seed not reached, trying on', 'Seed connected'])
 })
 
+t.test('a seed that hangs up at once, as one of another network does, is dialled ever more slowly, with one line', async (t) => {
+  const { clock, lines, dials, connected } = supervise(['/ip4/192.0.2.1/tcp/4001'], () => ({ result: 'ok', peer: other }))
+  await clock.advance(60_000)
+  t.ok(dials.length >= 8 && dials.length <= 16, `${dials.length} dials in a minute`)
+  t.same(lines, ['Seed not reached, trying on'])
+  connected.add(other)
+  await clock.advance(10_000)
+  t.same(lines, ['Seed not reached, trying on', 'Seed connected'])
+})
+
 t.test('a dial that throws, a name that is not found, and a seed that is denied do not end it', async (t) => {
   let times = 0
   const thrown = supervise(['/ip4/192.0.2.1/tcp/1'], () => {

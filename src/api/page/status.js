@@ -6,7 +6,7 @@
 const SHOWN_BLOCKS = 12
 const CHARTED_BLOCKS = 60
 const COIN = 100_000_000n
-const MAX_RETRY_MS = 30_000
+const MAX_RETRY_MS = 10_000
 const LIFE_POWER = 1_000_000
 /** Validators and peers change slowly; they are asked for, and the longest lists are cut. */
 const LISTS_EVERY_MS = 5_000
@@ -20,6 +20,8 @@ let blocks = []
 let clockOffsetMs = 0
 let retryMs = 1_000
 let ownValidator = null
+/** When the next attempt to connect is due; null while connected. */
+let retryAtMs = null
 
 function show(id, text) {
   const target = element(id)
@@ -48,6 +50,7 @@ function duration(seconds) {
 function connection(state, text) {
   element('connection').dataset.state = state
   show('connection', text)
+  document.body.dataset.stale = String(state === 'lost')
 }
 
 function notice(text) {
@@ -56,7 +59,8 @@ function notice(text) {
 }
 
 function showStatus(status) {
-  show('height', number.format(status.height))
+  // Blocks are told of as they come, the state a moment later.
+  show('height', number.format(Math.max(status.height, blocks[0]?.height ?? 0)))
   show('lives', number.format(status.lives))
   show('heartbeats-per-minute', decimal.format(status.heartbeatsPerMinute))
   show('blocks-per-minute', decimal.format(status.blocksPerMinute))
@@ -67,6 +71,7 @@ function showStatus(status) {
   show('validators', number.format(status.validators.length))
   show('peers', number.format(status.peers))
   const sync = status.sync === null ? '' : ` ${syncText(status.height, status.sync)}`
+  connection(status.ready ? 'live' : 'waiting', status.ready ? 'Live' : 'Not ready')
   notice(status.ready && sync === '' ? '' : `${status.ready ? '' : 'Not ready. '}${status.reasons.join(' ')}${sync}`)
 }
 
@@ -220,9 +225,16 @@ async function loadLists() {
 }
 
 function retry() {
-  connection('lost', 'Connection lost')
+  retryAtMs = Date.now() + retryMs
   setTimeout(connect, retryMs)
   retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)
+  showRetry()
+}
+
+function showRetry() {
+  if (retryAtMs === null) return
+  connection('lost', `Connection lost, next try in ${Math.max(0, Math.ceil((retryAtMs - Date.now()) / 1_000))} s`)
+  notice('The node does not answer. What is shown is the last that it said.')
 }
 
 function connect() {
@@ -231,10 +243,10 @@ function connect() {
   const socket = new WebSocket(url)
   socket.addEventListener('open', async () => {
     socket.send(JSON.stringify({ type: 'subscribe', topics: ['blocks', 'status'] }))
+    retryAtMs = null
     try {
       await load()
       retryMs = 1_000
-      connection('live', 'Live')
     } catch {
       socket.close()
     }
@@ -247,8 +259,11 @@ function connect() {
   socket.addEventListener('close', retry)
 }
 
-setInterval(showAges, 1_000)
 setInterval(() => {
-  if (element('connection').dataset.state === 'live' && !document.hidden) loadLists().catch(() => undefined)
+  showAges()
+  showRetry()
+}, 1_000)
+setInterval(() => {
+  if (retryAtMs === null && !document.hidden) loadLists().catch(() => undefined)
 }, LISTS_EVERY_MS)
 connect()

@@ -1,6 +1,7 @@
 // What the node says about itself: facts for devices, probes for operators, metrics.
 
 import { Type } from 'typebox'
+import { peerIdOf } from '../../crypto/peer-id.ts'
 import { MAX_BATCH, MAX_BODY_BYTES, MAX_PAGE } from '../limits.ts'
 import { Problem } from '../problem.ts'
 import { ref, responses } from '../schema/common.ts'
@@ -17,6 +18,7 @@ export async function nodeRoutes(app: App, { backend, registry, options, drainin
   })
 
   const { policy, ...facts } = backend.node
+  const peerId = peerIdOf(Buffer.from(facts.witness, 'hex'))
   const limits = {
     batchHeartbeats: MAX_BATCH,
     bodyBytes: MAX_BODY_BYTES,
@@ -33,7 +35,8 @@ export async function nodeRoutes(app: App, { backend, registry, options, drainin
     const [{ params }, { validators }] = await Promise.all([backend.params(), backend.validators()])
     // It may have joined or left since the node was started.
     const validator = validators.find(({ nodeKey }) => nodeKey === facts.witness)?.key ?? null
-    return { ...facts, validator, development: params['development'] === true, params, nowMs: backend.nowMs(), limits }
+    const own = { ...facts, validator, peerId, addresses: [...backend.addresses()] }
+    return { ...own, development: params['development'] === true, params, nowMs: backend.nowMs(), limits }
   })
 
   app.get('/status', read('readStatus', 'State of the node and its network', responses(ref(StatusSchema), 'The state', 429)), async () => {

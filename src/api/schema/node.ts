@@ -21,6 +21,8 @@ export const NodeFacts = Type.Object({
 export const NodeSchema = Type.Object(
   {
     ...nodeFacts,
+    peerId: { ...Type.String(), description: 'libp2p peer id of this node' },
+    addresses: Type.Array(Type.String(), { description: 'Multiaddrs at which other nodes reach it: what they give as a seed' }),
     development: Type.Boolean({ description: 'Simulated hearts are allowed' }),
     params: ParamsObject,
     nowMs: { ...UnixMs, description: 'Clock of the node, Unix time in ms' },

@@ -22,7 +22,7 @@ export function registerAccount(program: Command, cli: Cli): void {
   action(addClientFlags(command), cli, async (run, named) => {
     const key = named ?? (await identityOf(run)).keyText
     if (keyFromText(key) === null) throw new Failure('usage', `"${key}" is no public key`, 'A key starts with z: see pulse-node keys FILE.')
-    const account = await clientOf(run).account(key)
+    const account = await (await clientOf(run)).account(key)
     if (account === null) {
       throw new Failure(
         'refused',

@@ -32,7 +32,7 @@ export function registerApprove(program: Command, cli: Cli): void {
     const file = readTransactionFile(path)
     const { genesisHash, validator } = operatorOf(run)
     if (!equalBytes(file.genesisHash, genesisHash)) throw new Failure('wrong_network', `The file ${path} is of another network than the data directory`, 'Check --data-dir.')
-    const client = clientOf(run)
+    const client = await clientOf(run, 'keys')
     await requireNetwork(client, genesisHash, 'the data directory')
     const own = approve(file.transaction, genesisHash, validator)
     if (own === null) throw new Failure('config', `The file ${path} needs no approval`, `Send it with pulse-node submit ${path}`)
@@ -68,7 +68,7 @@ export function registerSubmit(program: Command, cli: Cli): void {
     const { encodeTransaction } = await import('../../protocol/transaction.ts')
     // commander gives the list as one argument.
     const { transaction, genesisHash } = readTransactionFiles(typed as unknown as readonly string[])
-    const client = clientOf(run)
+    const client = await clientOf(run, 'keys')
     await requireNetwork(client, genesisHash, 'the file')
     const approvals = approvalsOf(transaction)?.map(({ validator }) => binToHex(validator)) ?? null
     const validators = await client.validators()

@@ -53,7 +53,7 @@ function registerBeat(device: Command, cli: Cli): void {
     const { createHeart } = await import('../../device/heart.ts')
     const { connect } = await import('../hearts.ts')
     const identity = await identityOf(run)
-    const { client, queue } = await connect({ url: clientUrl(run), fetch: run.fetch, onTrouble: () => undefined })
+    const { client, queue } = await connect({ url: await clientUrl(run), fetch: run.fetch, onTrouble: () => undefined })
     queue.close()
     const network = queue.network()
     if (!network.development) {
@@ -125,7 +125,7 @@ export async function identityOf({ options }: Pick<Run, 'options'>) {
 /** Reports every few seconds for people, and the sums at the end. */
 async function beatUntilStopped(run: Run, devices: readonly Device[], facts: Record<string, string | number>): Promise<void> {
   const { BEAT_EVERY_MS, runHearts, stopSignal } = await import('../hearts.ts')
-  const url = clientUrl(run)
+  const url = await clientUrl(run)
   const everyMs = integerFlag(run.options, '--every', 100, 3_600_000) ?? BEAT_EVERY_MS
   const counts = { accepted: 0, refused: 0 }
   const stop = stopSignal(run, integerFlag(run.options, '--seconds', 1, 10_000_000))

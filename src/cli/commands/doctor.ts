@@ -31,7 +31,7 @@ export function registerDoctor(program: Command, cli: Cli): void {
     )
     const failed = findings.filter(({ verdict }) => verdict === 'fail')
     if (failed.length > 0) {
-      throw new Failure('failed', `${failed.length} of ${findings.length} checks failed: ${failed.map(({ check }) => check).join(', ')}`, 'See the table.')
+      throw new Failure('failed', `${failed.length} of ${findings.length} checks failed: ${failed.map(({ check }) => check).join(', ')}`, 'See what each of them says.')
     }
   })
 }

@@ -38,7 +38,7 @@ export function registerEnrol(program: Command, cli: Cli): void {
       throw new Failure('usage', `There are ${devices.length} keys`, `Give at most ${MAX_ENROLMENT_DEVICES} at a time.`)
     }
     const registrar = readKeyFile(textOption(run.options, 'registrarKey')!)
-    const client = clientOf(run)
+    const client = await clientOf(run)
     const [node, { height: head }] = await Promise.all([client.node(), client.status()])
     const transaction = makeEnrolment(fromHex(node.genesisHash)!, registrar, devices, head + EXPIRY_BLOCKS)
     const id = await client.sendEncodedTransaction(encodeTransaction(transaction))

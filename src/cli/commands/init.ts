@@ -30,8 +30,11 @@ export function registerInit(program: Command, cli: Cli): void {
     const { readGenesis } = await import('../../ops/genesis-file.ts')
     const { describeNode, nodeRecord } = await import('../identity.ts')
     const file = textOption(options, 'genesis')
-    const made = initialise(configOf(run).config.dataDir, file !== undefined ? readGenesis(file) : await genesisFlags(run))
+    const { config, origins } = configOf(run)
+    const made = initialise(config.dataDir, file !== undefined ? readGenesis(file) : await genesisFlags(run))
     const facts = { dataDir: made.paths.root, ...describeNode(made) }
-    run.print(facts, () => nodeRecord(facts) + '\nKeep a copy of node.key and validator.key. Start with: pulse-node start\n')
+    const where = origins.dataDir.layer === 'flag' ? ` --data-dir ${config.dataDir}` : ''
+    const seed = file === undefined ? '' : ' --seed <multiaddr of a node of that network>'
+    run.print(facts, () => nodeRecord(facts) + `\nKeep a copy of node.key and validator.key. Start with:\n  pulse-node start${where}${seed}\n`)
   })
 }

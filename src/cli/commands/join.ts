@@ -46,7 +46,7 @@ export function registerJoin(program: Command, cli: Cli): void {
     const lives = integerFlag(run.options, '--base', 1, MAX_BASE_LIVES) ?? 0
     const within = integerFlag(run.options, '--within', 1, MAX_BLOCKS) ?? (lives === 0 ? EXPIRY_BLOCKS : APPROVAL_BLOCKS)
     const { network, genesisHash, validator, node } = operatorOf(run)
-    const client = clientOf(run)
+    const client = await clientOf(run, 'keys')
     await requireNetwork(client, genesisHash, 'the data directory')
     const { height: head } = await client.status()
     const heights = { signedAt: head, expiryHeight: head + within }
@@ -69,7 +69,8 @@ export function registerJoin(program: Command, cli: Cli): void {
     const height = await committedAt(run, client, id)
     const from = height === null ? null : validatesFrom(await client.validators(), key)
     run.print({ id, key, height, validatesFrom: from }, () =>
-      record([['join', id], ['validator', key], ['block', height ?? 'waiting'], ['validates', from === null ? 'from the next epoch on' : `from block ${from} on`]]),
+      record([['join', id], ['validator', key], ['block', height ?? 'waiting'], ['validates', from === null ? 'from the next epoch on' : `from block ${from} on`]]) +
+      '\nLet it run: a seat without base power is lost at the end of an epoch in which\nit has signed fewer than two thirds.\n',
     )
   })
 }
@@ -85,7 +86,7 @@ export function registerLeave(program: Command, cli: Cli): void {
     const { makeLeave } = await import('../governance.ts')
     const { operatorOf, requireNetwork } = await import('../operator.ts')
     const { genesisHash, validator } = operatorOf(run)
-    const client = clientOf(run)
+    const client = await clientOf(run, 'keys')
     await requireNetwork(client, genesisHash, 'the data directory')
     const { height: head } = await client.status()
     const transaction = makeLeave(genesisHash, validator, { signedAt: head, expiryHeight: head + EXPIRY_BLOCKS })

@@ -25,7 +25,7 @@ export function registerPeers(program: Command, cli: Cli): void {
     .helpCommand(false)
     .addHelpText('after', '\nExamples:\n  $ pulse-node peers\n  $ pulse-node peers why 5f6DQmLx\n  $ pulse-node peers --json')
   action(addClientFlags(peers), cli, async (run) => {
-    const client = clientOf(run)
+    const client = await clientOf(run)
     const connected = await client.peers()
     run.print({ url: client.url, peers: connected }, () => peerTable(connected))
   })

@@ -41,7 +41,7 @@ export function registerProposeParams(program: Command, cli: Cli): void {
     const { createTransactionFile } = await import('../transaction-file.ts')
     const { paramsJson } = await import('../../node/transaction-view.ts')
     const after = integerFlag(run.options, '--after', 2, MAX_AFTER_BLOCKS) ?? DEFAULT_AFTER_BLOCKS
-    const client = clientOf(run)
+    const client = await clientOf(run)
     const [node, current] = await Promise.all([client.node(), client.params()])
     if (current.change !== null) {
       throw new Failure('refused', 'Another change of the parameters waits for its activation', `Wait for block ${current.change.effectiveHeight}.`)

@@ -47,7 +47,7 @@ export function registerSend(program: Command, cli: Cli): void {
     const keys = readKeyFile(textOption(run.options, 'key') ?? DEFAULT_KEY_FILE)
     const sender = keyToText(keys.publicKey)
     const recipient = recipientText === 'self' ? sender : recipientText
-    const client = clientOf(run)
+    const client = await clientOf(run)
     const [node, status, account] = await Promise.all([client.node(), client.status(), client.account(sender)])
     if (account === null) {
       throw new Failure(

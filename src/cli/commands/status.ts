@@ -24,13 +24,15 @@ export function registerStatus(program: Command, cli: Cli): void {
     .description('Show what a running node is doing.')
     .addHelpText('after', '\nExamples:\n  $ pulse-node status\n  $ pulse-node status --json | jq .height')
   action(addClientFlags(command), cli, async (run) => {
-    const client = clientOf(run)
+    const client = await clientOf(run)
     const [node, status] = await Promise.all([client.node(), client.status()])
     run.print({ url: client.url, node, status }, () =>
       record([
         ['node', `${client.url}, version ${node.version}`],
         ['network', node.network + (node.development ? ' (development)' : '')],
         ['genesis', node.genesisHash],
+        ['peer id', node.peerId],
+        ...node.addresses.map((address, i) => [i === 0 ? 'reached at' : '', address.replace(/\/p2p\/[^/]+$/, '')] as const),
         ['ready', status.ready ? 'yes' : `no: ${status.reasons.join(' ')}`],
         ['height', status.height],
         ...(status.sync == null ? [] : syncLines(status.sync)),
