@@ -28,7 +28,7 @@ import type { VerifyPool } from './verify-pool.ts'
 
 const REQUEST_LIMITS = { maxBytes: MAX_ANSWER_BYTES, timeoutMs: 20_000 } as const
 /** Heartbeats of blocks that are decoded ahead of execution; one block may have more. */
-const MAX_HEARTBEATS_AHEAD = 16_384
+const MAX_HEARTBEATS_AHEAD = 4_096
 /** Behind by one block is everyday: consensus itself brings it. Only if that lasts, the block is asked for. */
 const PATIENCE_MS = 1_000
 const TICK_MS = 200

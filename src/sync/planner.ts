@@ -33,12 +33,12 @@ export interface PlannerLimits {
 }
 
 export const DEFAULT_PLANNER_LIMITS: PlannerLimits = {
-  maxAsks: 8,
+  maxAsks: 4,
   maxAsksPerPeer: 2,
   maxRange: 32,
   windowHeights: 512,
-  maxHeldBytes: 24 * 1024 * 1024,
-  answerBytes: 2 * 1024 * 1024,
+  maxHeldBytes: 4 * 1024 * 1024,
+  answerBytes: 512 * 1024,
   answerMs: 2_000,
   slowMs: 4_000,
   headSlowMs: 1_500,
