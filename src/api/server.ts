@@ -135,7 +135,7 @@ function admitRequests(app: App, { options, writeLimiter, draining }: ApiContext
     }
     if (request.is404) {
       const allowed = methods.allowed(request.url)
-      if (allowed.length === 0) throw new Problem('not_found', 'There is no such path.')
+      if (allowed.length === 0) throw new Problem('not_found', 'There is no such path. Those that there are: /v2/openapi.json.')
       throw new Problem('method_not_allowed', undefined, { allow: allowed.join(', ') })
     }
     if (request.ws && request.routeOptions.url !== '/v2/ws') throw new Problem('malformed', 'This resource does not speak WebSocket.')
