@@ -113,7 +113,7 @@ t.test('an occupied port', async (t) => {
   const { port } = server.address() as { port: number }
   const dir = spoilt(chain)
   const records = await recordsOf(dir)
-  assertOneLine(t, await startFailing(dir, ['--port', String(port)]), 'port', new RegExp(`port ${port} .*taken`))
+  assertOneLine(t, await startFailing(dir, ['--port', String(port)]), 'port', new RegExp(`Port ${port} .*taken`))
   assertOneLine(t, await startFailing(dir, ['--p2p-port', String(port)]), 'port', new RegExp(`port ${port} for other nodes is taken`))
   assertOneLine(t, await startFailing(dir, ['--host', '192.0.2.1']), 'port', /not an address of this machine/)
   t.equal(await recordsOf(dir), records, 'the chain is as it was')
