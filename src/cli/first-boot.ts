@@ -26,8 +26,9 @@ import { parseUserData, userDataText } from '../ops/user-data.ts'
 import type { Volume } from '../ops/volume.ts'
 import type { Genesis } from '../protocol/genesis.ts'
 import { LIFE } from '../protocol/validators.ts'
+import { peerIdOfKeys } from './identity.ts'
 import type { Identity } from './instance-identity.ts'
-import { ensureIdentity, peerIdOfKeys, placeGenesis, validatorText } from './instance-identity.ts'
+import { ensureIdentity, placeGenesis, validatorText } from './instance-identity.ts'
 import { networkGenesis } from './network.ts'
 
 export interface FirstBootPaths {

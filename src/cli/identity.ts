@@ -37,12 +37,15 @@ export function describeNode({ genesis, node, validator }: NodeKeys & { genesis:
     development: genesis.params.development,
     genesisHash: toHex(genesisHash(genesis)),
     nodeKey,
-    peerId: peerIdOf(rawKey(node.publicKey, 'ed25519')),
+    peerId: peerIdOfKeys({ node }),
     validatorKey,
     validator: genesis.validators.some(({ key }) => binToHex(key) === validatorKey.hex),
     registrars: genesis.registrars.map(keyBinToText),
   }
 }
+
+/** Of libp2p, made from the node key. */
+export const peerIdOfKeys = ({ node }: Pick<NodeKeys, 'node'>): string => peerIdOf(rawKey(node.publicKey, 'ed25519'))
 
 const publicKeyFacts = (publicKey: Uint8Array): PublicKeyFacts => ({ key: keyToText(publicKey), hex: bareHex(publicKey) })
 

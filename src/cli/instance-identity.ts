@@ -3,8 +3,7 @@
 
 import { existsSync } from 'node:fs'
 import { toHex } from '../base/bytes.ts'
-import { bareHex, rawKey } from '../crypto/keys.ts'
-import { peerIdOf } from '../crypto/peer-id.ts'
+import { bareHex } from '../crypto/keys.ts'
 import type { DataDir } from '../ops/datadir.ts'
 import { Failure } from '../ops/failure.ts'
 import { createFile, storageFailure } from '../ops/fsync.ts'
@@ -24,8 +23,6 @@ export interface Identity {
 
 /** As `pulse-node genesis --validator` takes it. */
 export const validatorText = ({ node, validator }: NodeKeys): string => [validator, node].map(({ publicKey }) => bareHex(publicKey)).join(':')
-
-export const peerIdOfKeys = ({ node }: Pick<NodeKeys, 'node'>): string => peerIdOf(rawKey(node.publicKey, 'ed25519'))
 
 /**
  * Reads the keys, or makes what an interrupted first boot has not made. Once there is a genesis nothing is made any more: a key

@@ -26,10 +26,10 @@ import { decodeAnnouncement } from './announcement.ts'
 import type { Assembler } from './assembler.ts'
 import type { ChainSync } from './chain-sync.ts'
 import { FRAME } from './frames.ts'
-import { isBusy } from './ingress.ts'
 import type { Runner } from './runner.ts'
 import { checkCertificates } from './sync-check.ts'
 import type { VerifyPool } from './verify-pool.ts'
+import { isBusy } from './verify-pool.ts'
 
 export interface GossipDependencies {
   readonly engine: Engine

@@ -19,6 +19,7 @@ import type { DeviceLimiter } from './device-limiter.ts'
 import type { Outgoing } from './peer-port.ts'
 import type { Runner } from './runner.ts'
 import type { VerifyPool } from './verify-pool.ts'
+import { isBusy } from './verify-pool.ts'
 
 export interface VitalsWithNonce extends Vitals {
   readonly nonce: Uint8Array
@@ -55,18 +56,6 @@ export interface Ingress {
 }
 
 const refused = (reason: Reason): ItemVerdict => ({ accepted: false, reason })
-
-/** Heartbeats whose signatures wait to be verified: memory would fill. */
-const MAX_WAITING = 32_768
-/** Clients that come behind others that wait for longer than this are told to come again: it costs less than to let them wait as well. */
-const MAX_CLIENT_DELAY_MS = 1_500
-/** Peers have their turn for longer: what they bring has been verified once, and nobody brings it again. */
-const MAX_PEER_DELAY_MS = 4_000
-
-/** Whether the threads that verify are behind with what came in: clients and peers alike add to that. */
-export function isBusy({ waiting, delayMs }: Pick<VerifyPool, 'waiting' | 'delayMs'>, count: number, from: 'client' | 'peer'): boolean {
-  return waiting + count > MAX_WAITING || delayMs > (from === 'client' ? MAX_CLIENT_DELAY_MS : MAX_PEER_DELAY_MS)
-}
 
 export function createIngress({ engine, runner, pool, clock, witness, limiters, observe, outgoing }: IngressDependencies): Ingress {
   const { genesisHash } = engine.ledger

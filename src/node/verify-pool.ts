@@ -166,3 +166,15 @@ export function createVerifyPool({ threads, maxCachedKeys, onFailure }: VerifyPo
 const waitingOf = ({ urgent, waiting }: Shard): number => urgent.length + waiting.length
 
 const rowOf = (rows: Uint8Array, row: number): Uint8Array => rows.subarray(row * HEARTBEAT_ROW_SIZE, (row + 1) * HEARTBEAT_ROW_SIZE)
+
+/** Heartbeats whose signatures wait to be verified: memory would fill. */
+const MAX_WAITING = 32_768
+/** Clients that come behind others that wait for longer than this are told to come again: it costs less than to let them wait as well. */
+const MAX_CLIENT_DELAY_MS = 1_500
+/** Peers have their turn for longer: what they bring has been verified once, and nobody brings it again. */
+const MAX_PEER_DELAY_MS = 4_000
+
+/** Whether the threads that verify are behind with what came in: clients and peers alike add to that. */
+export function isBusy({ waiting, delayMs }: Pick<VerifyPool, 'waiting' | 'delayMs'>, count: number, from: 'client' | 'peer'): boolean {
+  return waiting + count > MAX_WAITING || delayMs > (from === 'client' ? MAX_CLIENT_DELAY_MS : MAX_PEER_DELAY_MS)
+}

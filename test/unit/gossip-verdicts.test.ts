@@ -1,45 +1,22 @@
 // What is forwarded must be right for whoever gets it, a moment later and by another clock: the forwarder pays otherwise.
 
 import t from 'tap'
-import { concat, fromBin, toBin } from '../../src/base/bytes.ts'
+import { concat, toBin } from '../../src/base/bytes.ts'
 import { rawKey } from '../../src/crypto/keys.ts'
 import { sign } from '../../src/crypto/sign.ts'
-import { verifySignature } from '../../src/crypto/verify.ts'
 import type { Effect } from '../../src/engine/effect.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../../src/engine/engine.ts'
 import { step } from '../../src/engine/step.ts'
 import type { ChainSync } from '../../src/node/chain-sync.ts'
 import type { Gossip } from '../../src/node/gossip.ts'
 import { createGossip } from '../../src/node/gossip.ts'
-import type { VerifyPool } from '../../src/node/verify-pool.ts'
 import { bundleMessage, encodeBundle } from '../../src/protocol/bundle.ts'
-import { HEARTBEAT_MESSAGE_SIZE, HEARTBEAT_ROW_SIZE } from '../../src/protocol/heartbeat.ts'
-import { digest, GENESIS_TIME_MS, networkOf } from './ledger-fixture.ts'
+import { inlinePool } from './inline-pool.ts'
+import { GENESIS_TIME_MS, networkOf } from './ledger-fixture.ts'
 import { keysOf, rowBy, VALIDATOR, WITNESS } from './ledger-signed.ts'
 
 const { hash: HASH, ...network } = networkOf({ heartbeatMaxFutureMs: 5_000 }, { validators: [{ key: toBin(rawKey(VALIDATOR.publicKey, 'ed25519')), nodeKey: 'n'.repeat(32), power: 1_000_000 }] })
 const NOW_MS = GENESIS_TIME_MS + 2_000
-
-const pool: VerifyPool = {
-  waiting: 0,
-  delayMs: 0,
-  async heartbeats(rows) {
-    const count = rows.length / HEARTBEAT_ROW_SIZE
-    const valid = new Uint8Array(count)
-    const hashes = new Uint8Array(64 * count)
-    for (let i = 0; i < count; i++) {
-      const row = rows.subarray(i * HEARTBEAT_ROW_SIZE, (i + 1) * HEARTBEAT_ROW_SIZE)
-      const message = row.subarray(0, HEARTBEAT_MESSAGE_SIZE)
-      if (!verifySignature(message, row.subarray(HEARTBEAT_MESSAGE_SIZE), row.subarray(64, 99))) continue
-      valid[i] = 1
-      hashes.set(concat(fromBin(digest(message)), fromBin(digest(row))), 64 * i)
-    }
-    return { valid, hashes }
-  },
-  signatures: async (items) => items.map(({ message, signature, key }) => verifySignature(message, signature, key)),
-  urgentHeartbeats: () => Promise.reject(new Error('no proposal lacks anything here')),
-  close: async () => {},
-}
 
 /** A node that follows. @param nowMs by its own clock */
 function nodeAt(nowMs: number): Gossip {
@@ -48,7 +25,7 @@ function nodeAt(nowMs: number): Gossip {
   let ticket = 0
   return createGossip({
     engine,
-    pool,
+    pool: inlinePool().pool,
     clock: { nowMs: () => nowMs, monotonicMs: () => nowMs, after: () => ({ cancel: () => {} }), every: () => ({ cancel: () => {} }) },
     runner: {
       async submit(make) {

@@ -3,7 +3,6 @@
 import t from 'tap'
 import { concat, fromBin, toBin, toHex } from '../../src/base/bytes.ts'
 import type { KeyPair } from '../../src/crypto/sign.ts'
-import { verifySignature } from '../../src/crypto/verify.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../../src/engine/engine.ts'
 import type { MempoolLimits } from '../../src/engine/engine.ts'
 import type { Effect } from '../../src/engine/effect.ts'
@@ -12,48 +11,18 @@ import type { Ledger } from '../../src/ledger/state.ts'
 import { createDeviceLimiter } from '../../src/node/device-limiter.ts'
 import type { ItemVerdict, VitalsWithNonce } from '../../src/node/ingress.ts'
 import { createIngress } from '../../src/node/ingress.ts'
-import type { VerifyPool } from '../../src/node/verify-pool.ts'
 import type { Heartbeat } from '../../src/protocol/heartbeat.ts'
-import { HEARTBEAT_MESSAGE_SIZE, HEARTBEAT_RECORD_SIZE, HEARTBEAT_ROW_SIZE } from '../../src/protocol/heartbeat.ts'
+import { HEARTBEAT_MESSAGE_SIZE, HEARTBEAT_RECORD_SIZE } from '../../src/protocol/heartbeat.ts'
 import type { Reason } from '../../src/protocol/reason.ts'
 import type { Transaction } from '../../src/protocol/transaction.ts'
 import { evidenceOf, levelsOf } from '../../src/protocol/vitals.ts'
+import { inlinePool } from './inline-pool.ts'
 import { bytesOf, digest, GENESIS_TIME_MS, grow, networkOf } from './ledger-fixture.ts'
 import { beatBy, keyOf, keysOf, rawKeyOf, rowBy, transferBy, WITNESS } from './ledger-signed.ts'
 import type { SignedFields } from './ledger-signed.ts'
 
 const NOW_MS = GENESIS_TIME_MS + 1_000
 const NOW_S = NOW_MS / 1_000
-
-/** Verifies right here, and counts what it is asked. */
-function localPool(waiting: number, delayMs: number) {
-  let asked = 0
-  const pool: VerifyPool = {
-    waiting,
-    delayMs,
-    async heartbeats(rows) {
-      const count = rows.length / HEARTBEAT_ROW_SIZE
-      asked += count
-      const valid = new Uint8Array(count)
-      const hashes = new Uint8Array(64 * count)
-      for (let i = 0; i < count; i++) {
-        const row = rows.subarray(i * HEARTBEAT_ROW_SIZE, (i + 1) * HEARTBEAT_ROW_SIZE)
-        const message = row.subarray(0, HEARTBEAT_MESSAGE_SIZE)
-        if (!verifySignature(message, row.subarray(HEARTBEAT_MESSAGE_SIZE), row.subarray(64, 99))) continue
-        valid[i] = 1
-        hashes.set(concat(fromBin(digest(message)), fromBin(digest(row))), 64 * i)
-      }
-      return { valid, hashes }
-    },
-    async signatures(items) {
-      asked += items.length
-      return items.map(({ message, signature, key }) => verifySignature(message, signature, key))
-    },
-    urgentHeartbeats: () => Promise.reject(new Error('no proposal lacks anything here')),
-    close: async () => {},
-  }
-  return { pool, asked: () => asked }
-}
 
 interface Options {
   readonly mempool?: Partial<MempoolLimits>
@@ -72,7 +41,8 @@ function door({ mempool = {}, perSecond = 1_000, burst = 1_000, enrolled = false
   const started: Ledger = grow(network.ledger(), { heartbeats: [beatBy(keysOf(0), HASH, { timestampS: NOW_S, sequence: 10 })] })
   const ledger: Ledger = enrolled ? { ...started, params: { ...started.params, enrolled } } : started
   const engine = createEngine({ ledger, headCertificate: null, self: null, mempool: { ...DEFAULT_MEMPOOL_LIMITS, ...mempool }, signedHeight: 0, trusted: true })
-  const { pool, asked } = localPool(waiting, delayMs)
+  const { pool, heartbeats, signatures } = inlinePool({ waiting, delayMs })
+  const asked = (): number => heartbeats() + signatures()
   const observed: string[] = []
   const told: { heartbeats: Heartbeat[]; transactions: Transaction[] } = { heartbeats: [], transactions: [] }
   let nowMs = NOW_MS + 1_000
@@ -215,7 +185,7 @@ t.test('a node that drains refuses all', async (t) => {
 })
 
 t.test('a runner that has stopped answers for nobody', async (t) => {
-  const { pool } = localPool(0, 0)
+  const { pool } = inlinePool()
   const { engine } = door()
   const ingress = createIngress({
     engine, pool, witness: rawKeyOf(WITNESS), observe: () => {},

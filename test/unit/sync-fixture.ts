@@ -1,14 +1,11 @@
 // A node that catches up, with everything around it scripted: peers are functions, time stands still until it is told.
 
-import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import { toBin } from '../../src/base/bytes.ts'
-import { SIGNING_PREFIX_SIZE } from '../../src/crypto/hash.ts'
-import { rawKey, TAGGED_KEY_SIZE } from '../../src/crypto/keys.ts'
+import { rawKey } from '../../src/crypto/keys.ts'
 import type { KeyPair } from '../../src/crypto/sign.ts'
 import { keyPairFromSecret } from '../../src/crypto/sign.ts'
 import { markVerified } from '../../src/crypto/verified.ts'
-import { createVerifier } from '../../src/crypto/verify.ts'
 import type { Effect } from '../../src/engine/effect.ts'
 import { createEngine, DEFAULT_MEMPOOL_LIMITS } from '../../src/engine/engine.ts'
 import type { Input } from '../../src/engine/input.ts'
@@ -17,19 +14,18 @@ import { genesisLedger } from '../../src/ledger/state.ts'
 import type { SyncObserver } from '../../src/node/chain-sync.ts'
 import { createChainSync } from '../../src/node/chain-sync.ts'
 import type { VerifyMode } from '../../src/node/sync-check.ts'
-import type { VerifyPool } from '../../src/node/verify-pool.ts'
 import type { Clock } from '../../src/ops/clock.ts'
 import type { Failure } from '../../src/ops/failure.ts'
 import { silentLogger } from '../../src/ops/logger.ts'
 import { encodeBlock } from '../../src/protocol/block.ts'
 import { encodeCertificate } from '../../src/protocol/certificate.ts'
 import type { Genesis } from '../../src/protocol/genesis.ts'
-import { HEARTBEAT_MESSAGE_SIZE, HEARTBEAT_ROW_SIZE } from '../../src/protocol/heartbeat.ts'
 import type { Params } from '../../src/protocol/params.ts'
 import type { PlannerLimits } from '../../src/sync/planner.ts'
 import { DEFAULT_PLANNER_LIMITS } from '../../src/sync/planner.ts'
 import type { OfflineBlock, OfflineOptions } from '../e2e/offline-chain.ts'
 import { frameOf, offlineBlocks } from '../e2e/offline-chain.ts'
+import { inlinePool } from './inline-pool.ts'
 import { bytesOf, genesisOf } from './ledger-fixture.ts'
 
 export const VALIDATORS: readonly KeyPair[] = ['A', 'B', 'C', 'D'].map((name) => keyPairFromSecret('ed25519', bytesOf(`validator ${name}`, 32)))
@@ -58,37 +54,6 @@ export type ScriptedPeer = (first: number, count: number) => Promise<Uint8Array[
 export const honest = ({ frames }: TestChain): ScriptedPeer => (first, count) => frames.slice(first - 1, first - 1 + count)
 export const silent: ScriptedPeer = () => new Promise(() => {})
 
-/** Verifies at once, in this thread. @returns the pool, and how many heartbeats it has verified */
-function inlinePool(): { pool: VerifyPool; verified: () => number } {
-  const verifier = createVerifier({ maxCachedKeys: 1_000 })
-  let verified = 0
-  const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
-  const pool: VerifyPool = {
-    waiting: 0,
-    delayMs: 0,
-    heartbeats(rows) {
-      const count = rows.length / HEARTBEAT_ROW_SIZE
-      const valid = new Uint8Array(count)
-      const hashes = new Uint8Array(count * 64)
-      for (let i = 0; i < count; i++) {
-        const row = rows.subarray(i * HEARTBEAT_ROW_SIZE, (i + 1) * HEARTBEAT_ROW_SIZE)
-        const message = row.subarray(0, HEARTBEAT_MESSAGE_SIZE)
-        const isValid = verifier.verify(message, row.subarray(HEARTBEAT_MESSAGE_SIZE), row.subarray(SIGNING_PREFIX_SIZE, SIGNING_PREFIX_SIZE + TAGGED_KEY_SIZE))
-        verified++
-        if (!isValid) continue
-        valid[i] = 1
-        hashes.set(sha256(message), i * 64)
-        hashes.set(sha256(row), i * 64 + 32)
-      }
-      return Promise.resolve({ valid, hashes })
-    },
-    signatures: (items) => Promise.resolve(items.map(({ message, signature, key }) => verifier.verify(message, signature, key))),
-    urgentHeartbeats: () => Promise.reject(new Error('no proposal lacks anything here')),
-    close: () => Promise.resolve(),
-  }
-  return { pool, verified: () => verified }
-}
-
 export interface Request {
   readonly peer: string
   readonly first: number
@@ -110,7 +75,7 @@ export interface ReportedPeer {
 
 export function startSyncing({ genesis, peers, mode = 'full', limits = {} }: SyncingOptions) {
   const engine = createEngine({ ledger: genesisLedger(genesis), headCertificate: null, self: null, mempool: DEFAULT_MEMPOOL_LIMITS, signedHeight: null, trusted: false })
-  const { pool, verified } = inlinePool()
+  const { pool, heartbeats: verified } = inlinePool()
   const requests: Request[] = []
   const reported: ReportedPeer[] = []
   const failures: Failure[] = []

@@ -38,10 +38,6 @@ function coins(baseUnits) {
 
 function age(timestampMs) {
   const seconds = Math.max(0, Math.round((Date.now() + clockOffsetMs - timestampMs) / 1_000))
-  return duration(seconds)
-}
-
-function duration(seconds) {
   if (seconds < 60) return `${seconds} s`
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`
   return seconds < 86_400 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`
@@ -70,15 +66,13 @@ function showStatus(status) {
   show('reward', coins(status.reward))
   show('validators', number.format(status.validators.length))
   show('peers', number.format(status.peers))
-  const sync = status.sync === null ? '' : ` ${syncText(status.height, status.sync)}`
   connection(status.ready ? 'live' : 'waiting', status.ready ? 'Live' : 'Not ready')
-  notice(status.ready && sync === '' ? '' : `${status.ready ? '' : 'Not ready. '}${status.reasons.join(' ')}${sync}`)
+  const notReady = status.ready ? [] : ['Not ready.', ...status.reasons]
+  notice([...notReady, ...(status.sync === null ? [] : [syncText(status.sync)])].join(' '))
 }
 
-function syncText(height, { target, heartbeatsPerS, etaS, bottleneck }) {
-  const left = etaS === null ? 'nothing moves yet' : `about ${duration(etaS)} left`
-  return `Catching up: block ${number.format(height)} of ${number.format(target)}, ${number.format(Math.round(heartbeatsPerS))} heartbeats a second, ${left}; it waits for ${bottleneck} most of the time.`
-}
+/** What the reasons do not say of catching up. */
+const syncText = ({ heartbeatsPerS, bottleneck }) => `${number.format(Math.round(heartbeatsPerS))} heartbeats a second; most of the time it waits for ${bottleneck}.`
 
 function cell(row, text, className = '') {
   const td = document.createElement('td')

@@ -22,7 +22,8 @@ export function registerAccount(program: Command, cli: Cli): void {
   action(addClientFlags(command), cli, async (run, named) => {
     const key = named ?? (await identityOf(run)).keyText
     if (keyFromText(key) === null) throw new Failure('usage', `"${key}" is no public key`, 'A key starts with z: see pulse-node keys FILE.')
-    const account = await (await clientOf(run)).account(key)
+    const client = await clientOf(run)
+    const account = await client.account(key)
     if (account === null) {
       throw new Failure(
         'refused',

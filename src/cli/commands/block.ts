@@ -20,7 +20,8 @@ export function registerBlock(program: Command, cli: Cli): void {
     if (!/^(latest|[0-9]{1,15}|[0-9a-f]{64})$/.test(ref)) {
       throw new Failure('usage', `"${ref}" names no block`, 'Give a height, an id of 64 hex digits, or latest.')
     }
-    const block = await (await clientOf(run)).block(ref)
+    const client = await clientOf(run)
+    const block = await client.block(ref)
     if (block === null) throw new Failure('refused', `There is no block ${ref}`, 'See pulse-node status for the height.')
     run.print(block, () => {
       const { certificate: signed } = block

@@ -14,7 +14,8 @@ export function registerValidators(program: Command, cli: Cli): void {
     .addHelpText('after', '\nExamples:\n  $ pulse-node validators\n  $ pulse-node validators --json | jq .validators')
   action(addClientFlags(command), cli, async (run) => {
     const { validatorsText } = await import('../validators-text.ts')
-    const view = await (await clientOf(run)).validators()
+    const client = await clientOf(run)
+    const view = await client.validators()
     run.print(view, () => validatorsText(view))
   })
 }
@@ -27,7 +28,8 @@ export function registerParams(program: Command, cli: Cli): void {
     .addHelpText('after', '\nExamples:\n  $ pulse-node params\n  $ pulse-node params --json | jq .params')
   action(addClientFlags(command), cli, async (run) => {
     const { paramsText } = await import('../validators-text.ts')
-    const view = await (await clientOf(run)).params()
+    const client = await clientOf(run)
+    const view = await client.params()
     run.print(view, () => paramsText(view))
   })
 }
